@@ -1,0 +1,1 @@
+"""What more than one side of a call needs; imports none of the other packages."""
