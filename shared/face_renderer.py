@@ -1,0 +1,143 @@
+"""From parameters to a picture: geometry, conditions and generator behind one call."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from shared.conditions import ConditionRenderer, ReferenceView
+from shared.face_model import FaceModel
+from shared.features import Features
+from shared.generator import Generator
+from shared.metrics import Metrics, Stage
+from shared.parameters import (
+    CAMERA_SIZE,
+    CROP_SIZE,
+    EXPRESSION_SIZE,
+    IDENTITY_SIZE,
+    Crop,
+    FaceParameters,
+    FloatArray,
+    Identity,
+    Image,
+    Reference,
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PreparedReference:
+    """A reference with everything that is computed once."""
+
+    reference: Reference
+    neutral: FloatArray
+    """(V, 3) the set's shared neutral shape, model axes."""
+
+    view: ReferenceView
+    features: Features
+
+
+class FaceRenderer:
+    """Renders frames against prepared references with one generator.
+
+    Driving and reference vertices come from the set's one neutral shape, so that what the fit
+    cannot express cancels in the displacement. Synchronous, and not thread-safe: one object for
+    each worker thread.
+    """
+
+    def __init__(
+        self, model: FaceModel, generator: Generator, metrics: Metrics | None = None
+    ) -> None:
+        self.generator = generator
+        self._model = model
+        self._metrics = metrics or Metrics()
+        height, width = generator.condition_size
+        self._conditions = ConditionRenderer(
+            model, height=height, width=width, channels=generator.channels
+        )
+
+    def prepare(self, reference: Reference) -> PreparedReference:
+        """Once per reference. Raises InferenceError when its network fails."""
+        neutral = self._model.neutral(reference.identity)
+        vertices = self._model.head_vertices(
+            neutral, reference.parameters, reference.parameters.camera
+        )
+        view = self._conditions.view_reference(vertices)
+        own = self._conditions.render(vertices, view)
+        features = self.generator.prepare(reference.image, own)
+        return PreparedReference(reference=reference, neutral=neutral, view=view, features=features)
+
+    def render(
+        self,
+        prepared: PreparedReference,
+        parameters: FaceParameters,
+        past: Sequence[FaceParameters] = (),
+    ) -> Image:
+        """A picture (S, S, 3) of `parameters` with the appearance of `prepared`.
+
+        `past`: the frames shown 40, 80 ... ms before, the newest first; only a generator with
+        history looks at them, and takes the oldest again where some are missing.
+        """
+        with self._metrics.timed(Stage.CONDITION):
+            conditions = self._conditions.render(
+                self._vertices(prepared, parameters), prepared.view
+            )
+            past_pncc = self._past_pncc(prepared, parameters, past)
+        with self._metrics.timed(Stage.GENERATE):
+            return self.generator.generate(prepared.features, conditions, past_pncc)
+
+    def render_mixture(
+        self,
+        weighted: Sequence[tuple[PreparedReference, float]],
+        parameters: FaceParameters,
+        past: Sequence[FaceParameters] = (),
+    ) -> Image:
+        """The cross-fade of pictures against one or two references; weights sum to 1."""
+        shown = [(prepared, weight) for prepared, weight in weighted if weight > 0]
+        picture = self.render(shown[0][0], parameters, past)
+        total = shown[0][1]
+        for prepared, weight in shown[1:]:
+            total += weight
+            other = self.render(prepared, parameters, past)
+            picture = cv2.addWeighted(picture, 1 - weight / total, other, weight / total, 0)
+        return picture
+
+    def warm_up(self) -> None:
+        """Compile kernels and run the networks once, before the service says it is ready."""
+        rest = FaceParameters(
+            capture_time=0,
+            expression=np.zeros(EXPRESSION_SIZE, np.float32),
+            camera=np.zeros(CAMERA_SIZE, np.float32),
+        )
+        blank = Reference(
+            set_id=0,
+            reference_id=0,
+            crop=Crop(x=0, y=0, size=CROP_SIZE),
+            identity=Identity(coefficients=np.zeros(IDENTITY_SIZE, np.float32)),
+            parameters=rest,
+            image=np.zeros((CROP_SIZE, CROP_SIZE, 3), np.uint8),
+        )
+        self.render(self.prepare(blank), rest)
+
+    def _vertices(self, prepared: PreparedReference, parameters: FaceParameters) -> FloatArray:
+        return self._model.head_vertices(
+            prepared.neutral, parameters, prepared.reference.parameters.camera
+        )
+
+    def _past_pncc(
+        self,
+        prepared: PreparedReference,
+        parameters: FaceParameters,
+        past: Sequence[FaceParameters],
+    ) -> FloatArray | None:
+        history = self.generator.history
+        if history == 0:
+            return None
+        newest_first = list(past) or [parameters]
+        newest_first += [newest_first[-1]] * (history - len(newest_first))
+        return np.concatenate(
+            [
+                self._conditions.render_pncc(self._vertices(prepared, frame))
+                for frame in newest_first[:history]
+            ]
+        )

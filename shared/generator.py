@@ -1,0 +1,72 @@
+"""A generator: from a reference's features and a frame's conditions to a picture."""
+
+from pathlib import Path
+from typing import Protocol
+
+from shared.bundle import MANIFEST_NAME, load_bundle
+from shared.conditions import Channel
+from shared.errors import ArtifactError
+from shared.features import Features
+from shared.onnx_generator import OnnxGenerator
+from shared.parameters import FloatArray, Image
+from shared.warp import WarpGenerator
+
+WARP = "warp"
+_ASSETS = Path(__file__).parent / "assets"
+
+
+class Generator(Protocol):
+    """One back end. Not thread-safe: used from one worker thread at a time."""
+
+    @property
+    def name(self) -> str:
+        """What reports and overlays call it."""
+
+    @property
+    def size(self) -> int:
+        """Side S of the picture it makes."""
+
+    @property
+    def channels(self) -> tuple[Channel, ...]:
+        """The conditions it takes, in order."""
+
+    @property
+    def condition_size(self) -> tuple[int, int]:
+        """(h, w) of the conditions."""
+
+    @property
+    def history(self) -> int:
+        """Past frames k, 40 ms apart, whose pncc it takes."""
+
+    def prepare(self, image: Image, conditions: FloatArray) -> Features:
+        """Once per reference: its picture (H, W, 3) and its own conditions (C, h, w)."""
+
+    def generate(
+        self, features: Features, conditions: FloatArray, past_pncc: FloatArray | None = None
+    ) -> Image:
+        """A picture (S, S, 3) uint8 from conditions (C, h, w).
+
+        With history k > 0 also the past pncc (3k, h, w), the newest first. Raises
+        InferenceError when a network fails or returns numbers that are not finite.
+        """
+
+    def close(self) -> None:
+        """Release sessions and memory."""
+
+
+def load_generator(name_or_folder: str | Path, *, threads: int = 1) -> Generator:
+    """`warp`, a bundle that comes with Kilocall by name, or a bundle's folder.
+
+    Raises ArtifactError when it is none of these or its bundle does not check.
+    """
+    if str(name_or_folder) == WARP:
+        return WarpGenerator()
+    for folder in (_ASSETS / name_or_folder, Path(name_or_folder)):
+        if (folder / MANIFEST_NAME).is_file():
+            return OnnxGenerator(load_bundle(folder), threads=threads)
+    known = ", ".join(
+        [WARP, *sorted(path.parent.name for path in _ASSETS.glob(f"*/{MANIFEST_NAME}"))]
+    )
+    raise ArtifactError(
+        f"generator {str(name_or_folder)!r}, known are {known} and folders with a {MANIFEST_NAME}"
+    )
