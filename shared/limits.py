@@ -1,0 +1,48 @@
+"""Every limit on what comes from outside, in one table.
+
+Over a limit: dropped and counted; a peer that goes on is closed with a reason.
+"""
+
+# The parameters channel.
+PARAMETER_MESSAGE_MAX_BYTES = 256
+PARAMETER_MESSAGES_PER_SECOND = 60
+"""One per frame at 50 fps and some keep-alives; more are dropped."""
+
+FRAMES_PER_MESSAGE_MAX = 3
+FRAME_INTERVAL_MAX_MS = 60_000
+"""Longest time from the base of a prediction to its frame."""
+
+# The control channel.
+CONTROL_MESSAGE_MAX_BYTES = 64 * 1024
+CONTROL_MESSAGES_PER_SECOND = 100
+CONTROL_KEY_COUNT_MAX = 64
+CONTROL_DEPTH_MAX = 4
+"""Maps and arrays inside each other, the message itself counted."""
+
+CONTROL_TEXT_MAX_CHARACTERS = 256
+
+# References.
+REFERENCE_MAX_BYTES = 64 * 1024
+"""Of one compressed picture."""
+
+REFERENCE_CHUNK_MAX_BYTES = 16 * 1024
+REFERENCE_SIDE_MIN_PIXELS = 16
+REFERENCE_SIDE_MAX_PIXELS = 1024
+REFERENCES_PER_SET_MAX = 4
+REFERENCES_PER_MINUTE = 120
+REFERENCE_TRANSFER_TIMEOUT_NS = 20_000_000_000
+"""From its begin to its end; a slow link carries 64 KiB in less only above 26 kbit/s."""
+
+IDENTITY_MAX_BYTES = 2048
+"""Coefficients and residual, deflated; unpacked it is 80 + 4 + 1434 bytes."""
+
+CROP_COORDINATE_MAX_PIXELS = 65_536.0
+
+# Signalling.
+SIGNALING_BODY_MAX_BYTES = 64 * 1024
+"""An SDP or a token; a browser's offer of four streams is about 8 KB."""
+
+# Liveness of a connection.
+INTERRUPTED_AFTER_NS = 3_000_000_000
+SESSION_ENDS_AFTER_NS = 30_000_000_000
+REFERENCE_FORGOTTEN_AFTER_NS = 30_000_000_000
