@@ -1,0 +1,262 @@
+"""Sound to Opus packets with the capture times of the pictures: a file's own, or a microphone's.
+
+    decode -> 48 kHz mono -> frames of 20, 40 or 60 ms -> libopus -> OpusPacket      (own thread)
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Protocol
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+from sender.capture import RETRY_FIRST_SECONDS, RETRY_LONGEST_SECONDS, Pacer
+from sender.devices import DeviceKind, find_device
+from sender.media_file import MediaFile, MediaTimeline
+from shared.clock import SystemClock
+from shared.errors import CaptureError
+from shared.metrics import Metrics
+from shared.webrtc.audio import OpusPacket
+
+_logger = logging.getLogger(__name__)
+
+SAMPLE_RATE = 48_000
+PACKET_MS = (20, 40, 60)
+MIN_BITRATE_BPS = 6_000
+MAX_BITRATE_BPS = 24_000
+
+_GAP_SAMPLES = SAMPLE_RATE // 100
+"""Sound further than 10 ms from where the last ended is moved there, not appended."""
+
+_LATE_NS = 500_000_000
+"""A packet later than this is left out: it could no longer be released with its picture."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SoundPiece:
+    """Some samples and when they begin."""
+
+    time_ns: int
+    """Monotonic nanoseconds of the first sample."""
+
+    samples: NDArray[np.int16]
+    """(N,) mono at 48 kHz."""
+
+
+class SoundSource(Protocol):
+    """A file's sound or a microphone."""
+
+    def pieces(self) -> Iterator[SoundPiece]:
+        """Block until the next piece was heard and yield it; CaptureError when the source fails."""
+
+    def close(self) -> None:
+        """Make `pieces` end soon; may be called from any thread."""
+
+
+class FileSound:
+    """The sound of a looping file, on the timeline that its pictures use."""
+
+    def __init__(self, media: MediaFile, timeline: MediaTimeline, clock: SystemClock) -> None:
+        self._media = media
+        self._timeline = timeline
+        self._pacer = Pacer(clock)
+
+    def close(self) -> None:
+        self._pacer.stop()
+
+    def pieces(self) -> Iterator[SoundPiece]:
+        """Raises CaptureError when the file can no longer be read."""
+        turn = 0
+        while not self._pacer.stopped:
+            try:
+                with av.open(str(self._media.path)) as container:
+                    resampler = _mono_resampler()
+                    for frame in container.decode(container.streams.audio[0]):
+                        for piece in _resampled(resampler, frame):
+                            media_time = float((piece.pts or 0) * piece.time_base)
+                            time_ns = self._timeline.time_ns(media_time, turn=turn)
+                            samples = piece.to_ndarray().reshape(-1).astype(np.int16)
+                            end_ns = time_ns + len(samples) * 1_000_000_000 // SAMPLE_RATE
+                            if not self._pacer.wait_until(end_ns):
+                                return
+                            yield SoundPiece(time_ns, samples)
+            except (av.error.FFmpegError, OSError) as error:
+                raise CaptureError(f"{self._media.path} can no longer be read: {error}") from error
+            turn += 1
+            if not self._pacer.wait_until(self._timeline.turn_start_ns(turn) - 20_000_000):
+                return
+
+
+class MicrophoneSound:
+    """What a microphone hears."""
+
+    def __init__(self, name: str | None, clock: SystemClock) -> None:
+        """Raises ConfigError when there is no such microphone."""
+        self._device = find_device(DeviceKind.MICROPHONE, name)
+        self._clock = clock
+        self._pacer = Pacer(clock)
+
+    def close(self) -> None:
+        self._pacer.stop()
+
+    def pieces(self) -> Iterator[SoundPiece]:
+        """Raises CaptureError when the microphone cannot be opened or stops."""
+        resampler = _mono_resampler()
+        heard = 0
+        start_ns: int | None = None
+        try:
+            with av.open(self._device.url, format=self._device.input_format) as container:
+                for frame in container.decode(container.streams.audio[0]):
+                    now_ns = self._clock.now_ns()
+                    if self._pacer.stopped:
+                        return
+                    for piece in _resampled(resampler, frame):
+                        samples = piece.to_ndarray().reshape(-1).astype(np.int16)
+                        heard += len(samples)
+                        heard_ns = heard * 1_000_000_000 // SAMPLE_RATE
+                        # Deliveries come late by varying amounts; the earliest tells the truth.
+                        # It ages by 500 ppm, for the device's clock is not the machine's.
+                        begin_ns = now_ns - heard_ns
+                        aged_ns = len(samples) * 500_000 // SAMPLE_RATE
+                        start_ns = min(begin_ns, (start_ns or begin_ns) + aged_ns)
+                        begin = heard_ns - len(samples) * 1_000_000_000 // SAMPLE_RATE
+                        yield SoundPiece(start_ns + begin, samples)
+        except (av.error.FFmpegError, OSError) as error:
+            raise CaptureError(f"microphone {self._device.name}: {error}") from error
+        if not self._pacer.stopped:
+            raise CaptureError(f"microphone {self._device.name} gives no more sound")
+
+
+class OpusPacketizer:
+    """Samples in, Opus packets with capture times out. Gaps become silence, overlaps are cut."""
+
+    def __init__(self, *, bitrate_bps: int, packet_ms: int, clock: SystemClock) -> None:
+        assert MIN_BITRATE_BPS <= bitrate_bps <= MAX_BITRATE_BPS
+        assert packet_ms in PACKET_MS
+        self._clock = clock
+        encoder = av.AudioCodecContext.create("libopus", "w")
+        encoder.sample_rate = SAMPLE_RATE
+        encoder.layout = "mono"
+        encoder.format = "s16"
+        encoder.bit_rate = bitrate_bps
+        encoder.time_base = Fraction(1, SAMPLE_RATE)
+        encoder.options = {
+            "application": "voip",
+            "frame_duration": str(packet_ms),
+            "vbr": "constrained",
+        }
+        encoder.open()
+        self._encoder = encoder
+        self._packet_samples = SAMPLE_RATE * packet_ms // 1000
+        self._pending = np.zeros(0, np.int16)
+        self._encoded = 0
+        self._origin_ns: int | None = None
+
+    def feed(self, piece: SoundPiece) -> list[OpusPacket]:
+        """The packets that are complete now; their times differ by whole packets."""
+        if self._origin_ns is None:
+            self._origin_ns = piece.time_ns
+        position = (piece.time_ns - self._origin_ns) * SAMPLE_RATE // 1_000_000_000
+        expected = self._encoded + len(self._pending)
+        samples = piece.samples
+        if position - expected > SAMPLE_RATE:  # a pause: start anew, do not encode the silence
+            self._origin_ns = piece.time_ns - self._encoded * 1_000_000_000 // SAMPLE_RATE
+            self._pending = np.zeros(0, np.int16)
+        elif position - expected > _GAP_SAMPLES:
+            self._pending = np.append(self._pending, np.zeros(position - expected, np.int16))
+        elif expected - position > _GAP_SAMPLES:
+            samples = samples[expected - position :]
+        self._pending = np.append(self._pending, samples)
+        packets: list[OpusPacket] = []
+        while len(self._pending) >= self._packet_samples:
+            packets += self._encode(self._pending[: self._packet_samples])
+            self._pending = self._pending[self._packet_samples :]
+        return packets
+
+    def _encode(self, samples: NDArray[np.int16]) -> list[OpusPacket]:
+        frame = av.AudioFrame.from_ndarray(samples[None], format="s16", layout="mono")
+        frame.sample_rate = SAMPLE_RATE
+        frame.time_base = Fraction(1, SAMPLE_RATE)
+        frame.pts = self._encoded
+        self._encoded += len(samples)
+        return [
+            OpusPacket(
+                payload=bytes(packet),
+                duration=self._packet_samples,
+                # The encoder's time stamps already allow for its look-ahead of 6.5 ms.
+                capture_time=self._clock.ticks_at(self._time_ns(packet.pts or 0)),
+            )
+            for packet in self._encoder.encode(frame)
+        ]
+
+    def _time_ns(self, position: int) -> int:
+        assert self._origin_ns is not None
+        return self._origin_ns + position * 1_000_000_000 // SAMPLE_RATE
+
+
+class AudioThread:
+    """Runs a source of sound and the encoder in their own thread."""
+
+    def __init__(
+        self,
+        source: SoundSource,
+        packetizer: OpusPacketizer,
+        *,
+        clock: SystemClock,
+        metrics: Metrics,
+        on_packet: Callable[[OpusPacket], None],
+    ) -> None:
+        """`on_packet` is called from the thread."""
+        self._source = source
+        self._packetizer = packetizer
+        self._clock = clock
+        self._metrics = metrics
+        self._on_packet = on_packet
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="audio", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Close the source and wait for the thread to end."""
+        self._stopping.set()
+        self._source.close()
+        if self._thread.is_alive():
+            self._thread.join(timeout=2.0)
+
+    def _run(self) -> None:
+        retry_seconds = RETRY_FIRST_SECONDS
+        while not self._stopping.is_set():
+            try:
+                for piece in self._source.pieces():
+                    retry_seconds = RETRY_FIRST_SECONDS
+                    self._encode(piece)
+                if self._stopping.is_set():
+                    return
+                raise CaptureError("the sound ended")
+            except CaptureError as error:
+                self._metrics.count("audio_capture_errors")
+                _logger.warning("%s; trying again", error)
+                self._stopping.wait(retry_seconds)
+                retry_seconds = min(2 * retry_seconds, RETRY_LONGEST_SECONDS)
+
+    def _encode(self, piece: SoundPiece) -> None:
+        if self._clock.now_ns() - piece.time_ns > _LATE_NS:
+            self._metrics.count("audio_dropped", "late")
+            return
+        for packet in self._packetizer.feed(piece):
+            self._metrics.count("audio_packets")
+            self._on_packet(packet)
+
+
+def _mono_resampler() -> av.AudioResampler:
+    return av.AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE)
+
+
+def _resampled(resampler: av.AudioResampler, frame: av.AudioFrame) -> list[av.AudioFrame]:
+    return [piece for piece in resampler.resample(frame) if piece is not None]
