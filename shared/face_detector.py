@@ -97,7 +97,7 @@ def decode(
     """
     likely = logits >= 0  # where the logistic function gives the threshold, 0.5
     raw, centre = regressors[likely], centres[likely]
-    scores = 1 / (1 + np.exp(-logits[likely]))
+    scores = (1 / (1 + np.exp(-logits[likely]))).astype(np.float32)
     middle, half = raw[:, :2] + centre, raw[:, 2:4] / 2
     boxes = np.concatenate([middle - half, middle + half], axis=1)
     key_points = raw[:, 4:].reshape(-1, _KEY_POINTS, 2) + centre[:, None]

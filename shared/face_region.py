@@ -76,13 +76,14 @@ class FaceRegion:
         matrix = self.to_frame(side)
         # cv2 counts pixel centres from 0, we count them from 0.5.
         matrix[:, 2] += matrix[:, :2].sum(axis=1) * 0.5 - 0.5
-        return cv2.warpAffine(
+        pixels = cv2.warpAffine(
             image,
             matrix,
             (side, side),
             flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
             borderMode=cv2.BORDER_REPLICATE,
         )
+        return np.asarray(pixels, np.uint8)
 
     def overlap(self, other: "FaceRegion") -> float:
         """Shared area over united area, in [0, 1], of the two squares set upright."""

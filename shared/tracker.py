@@ -93,7 +93,7 @@ class FaceTracker:
         """
         previous, self._faces = self._faces, []
         self._frames_since_detection += 1
-        faces = []
+        faces: list[Landmarks] = []
         for index, face in enumerate(previous):
             due = index == 0 or self._frames_since_detection % _FURTHER_FACE_INTERVAL == 0
             seen = self._look(image, FaceRegion.from_points(face.points)) if due else face
