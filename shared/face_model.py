@@ -1,0 +1,172 @@
+"""The 3D morphable face model: neutral shapes, expressions, projection and the head proxy.
+
+    X = s R(r) (mean + U_id p_id + residual + U_exp p_exp) + t      (HeadGAN Eq. 1, appendix A)
+
+`shared.parameters` states the axes, units and signs; `shared.face_model_file` the file.
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.face_model_file import FaceModelFile, read_face_model_file
+from shared.parameters import FaceParameters, FloatArray, Identity
+from shared.rotation import matrix_from_rotation_vector
+
+DEFAULT_PATH = Path(__file__).parent / "assets" / "face_model.npz"
+
+
+class Region(IntEnum):
+    """What a triangle shows. Left and right are the person's own."""
+
+    SKIN = 0
+    LIPS = 1
+    MOUTH = 2
+    """Fill of the mouth opening, between the inner lips."""
+    LEFT_EYE = 3
+    """Fill of the opening between the lids."""
+    RIGHT_EYE = 4
+    LEFT_IRIS = 5
+    """Drawn only where an eye opening is frontmost: the tracker gives irises no depth."""
+    RIGHT_IRIS = 6
+    SKULL = 7
+    EARS = 8
+    HAIR = 9
+    NECK = 10
+
+
+class VertexGroup(IntEnum):
+    """What a vertex belongs to; fits and benchmarks weigh and report by it."""
+
+    SKIN = 0
+    LIPS = 1
+    LIDS = 2
+    IRISES = 3
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FaceModel:
+    """Shapes of faces; immutable, safe to share between threads. V = 478, P proxy vertices."""
+
+    mean: FloatArray
+    """(V, 3) model units: centred, RMS vertex distance 1, symmetric about x = 0."""
+
+    identity_basis: FloatArray
+    """(40, V, 3), model units a standard deviation."""
+
+    expression_basis: FloatArray
+    """(28, V, 3), model units a standard deviation."""
+
+    identity_mirror: NDArray[np.int8]
+    """(40,) +1 symmetric, -1 antisymmetric under left-right mirroring."""
+
+    expression_mirror: NDArray[np.int8]
+    """(28,) likewise: the mirrored face has coefficients `expression_mirror * expression`."""
+
+    mirror_vertices: NDArray[np.int32]
+    """(V,) the vertex on the other side of the face; its own inverse."""
+
+    triangles: NDArray[np.int32]
+    """(906, 3): tessellation (852), mouth fill (18), eye openings (28), irises (8).
+
+    A triangle that faces the viewer runs clockwise on the screen, so that
+    (x1 - x0)(y2 - y0) - (y1 - y0)(x2 - x0) > 0 in image coordinates.
+    """
+
+    triangle_regions: NDArray[np.uint8]
+    """(906,) `Region`."""
+
+    vertex_groups: NDArray[np.uint8]
+    """(V,) `VertexGroup`."""
+
+    proxy_vertices: FloatArray
+    """(P, 3) the rest of the head on the mean face, model units."""
+
+    proxy_triangles: NDArray[np.int32]
+    """(Tp, 3) into [V face vertices; P proxy vertices]; shares the outline's vertices."""
+
+    proxy_regions: NDArray[np.uint8]
+    """(Tp,) `Region`."""
+
+    proxy_rigidity: FloatArray
+    """(P,) 1 moves with the head, 0 stays where it is in the reference."""
+
+    proxy_anchors: NDArray[np.int32]
+    """(A,) face vertices whose extent scales the proxy to a person."""
+
+    version: int
+    digest: str
+    """SHA-256 of the file, hex; both sides of a call compare it."""
+
+    @classmethod
+    def load(cls, path: Path | None = None) -> "FaceModel":
+        """The project's own model, or one from a file of the same layout; the former is cached.
+
+        Raises ArtifactError, saying what the file holds and what is expected.
+        """
+        return _load_default() if path is None else cls.from_file(read_face_model_file(path))
+
+    @classmethod
+    def from_file(cls, file: FaceModelFile) -> "FaceModel":
+        """From arrays that were checked on reading."""
+        return cls(**file.arrays, version=file.version, digest=file.digest)
+
+    def neutral(self, identity: Identity) -> FloatArray:
+        """(V, 3) float32: the person's shape without expression, model units."""
+        offset = np.tensordot(identity.coefficients, self.identity_basis, 1)
+        residual = identity.residual.astype(np.float32) * np.float32(identity.residual_step)
+        shape: FloatArray = self.mean + offset + residual
+        return shape
+
+    def shape(self, neutral: FloatArray, expression: FloatArray) -> FloatArray:
+        """(V, 3) float32: `neutral` (V, 3) with an expression (28,), model units."""
+        flat = expression @ self.expression_basis.reshape(len(self.expression_basis), -1)
+        shape: FloatArray = neutral + flat.reshape(-1, 3)
+        return shape
+
+    def proxy(self, neutral: FloatArray) -> FloatArray:
+        """(P, 3) float32: the proxy around a person's neutral (V, 3), model units.
+
+        Scaled in width and height like the face's outline, in depth by the mean of both.
+        """
+        mean_anchors, anchors = self.mean[self.proxy_anchors], neutral[self.proxy_anchors]
+        mean_centre, centre = mean_anchors.mean(0), anchors.mean(0)
+        spread = mean_anchors - mean_centre
+        scale = np.ones(3, np.float32)
+        scale[:2] = (np.sum(spread * (anchors - centre), 0) / np.sum(spread * spread, 0))[:2]
+        scale[2] = scale[:2].mean()
+        proxy: FloatArray = (self.proxy_vertices - mean_centre) * scale + centre
+        return proxy
+
+    def vertices(self, neutral: FloatArray, parameters: FaceParameters) -> FloatArray:
+        """(V, 3) float32 image coordinates of one frame of the person with that `neutral`."""
+        return project(self.shape(neutral, parameters.expression), parameters.camera)
+
+    def head_vertices(
+        self, neutral: FloatArray, parameters: FaceParameters, reference_camera: FloatArray
+    ) -> FloatArray:
+        """(V + P, 3) float32 image coordinates: the face, then the proxy.
+
+        The neck is blended towards its place in the reference with camera `reference_camera`.
+        """
+        proxy = self.proxy(neutral)
+        moving = project(proxy, parameters.camera)
+        resting = project(proxy, reference_camera)
+        blended = resting + (moving - resting) * self.proxy_rigidity[:, None]
+        return np.concatenate([self.vertices(neutral, parameters), blended])
+
+
+def project(points: FloatArray, camera: FloatArray) -> FloatArray:
+    """(N, 3) image coordinates of model points (N, 3) under a camera (7,), z included."""
+    rotation = matrix_from_rotation_vector(camera[1:4]) * np.exp(np.float64(camera[0]))
+    image: FloatArray = points @ rotation.T.astype(np.float32) + camera[4:7]
+    return image
+
+
+@lru_cache(maxsize=1)
+def _load_default() -> FaceModel:
+    return FaceModel.from_file(read_face_model_file(DEFAULT_PATH))
