@@ -38,13 +38,16 @@ class IdentityNetwork:
             with np.load(path) as archive:
                 self._arrays = {name: archive[name] for name in archive.files}
         except (OSError, ValueError) as err:
-            raise ArtifactError(f"{path}: {err}, the weights of MobileFaceNet are expected") from err
+            raise ArtifactError(
+                f"{path}: {err}, the weights of MobileFaceNet are expected"
+            ) from err
         if self._arrays.get("linear1.conv.weight", np.empty(0)).shape != (128, 512, 1, 1):
             raise ArtifactError(f"{path}: no linear1 of 128 x 512, MobileFaceNet is expected")
 
     def embed(self, image: Image, landmarks: FloatArray) -> FloatArray:
         """(128,) of unit length, from landmarks (478, 2 or 3) in pixels of `image`."""
-        x = (_align(image, landmarks).astype(np.float32) - 127.5) / 128
+        levels = _align(image, landmarks).astype(np.float32)
+        x: FloatArray = (levels - np.float32(127.5)) / np.float32(128)
         x = self._prelu(self._norm(self._dense3(x, "conv1.conv"), "conv1.bn"), "conv1.prelu")
         x = self._norm(self._depthwise(x, "dw_conv1.conv", stride=1, pad=1), "dw_conv1.bn")
         x = self._prelu(x, "dw_conv1.prelu")
@@ -109,4 +112,4 @@ def _align(image: Image, landmarks: FloatArray) -> Image:
     a = np.vdot(centred, target - target.mean()) / np.vdot(centred, centred).real
     b = target.mean() - a * source.mean()
     matrix = np.array([[a.real, -a.imag, b.real], [a.imag, a.real, b.imag]])
-    return cv2.warpAffine(image, matrix, _SIZE, flags=cv2.INTER_LINEAR)
+    return np.asarray(cv2.warpAffine(image, matrix, _SIZE, flags=cv2.INTER_LINEAR), np.uint8)

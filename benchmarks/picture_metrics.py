@@ -57,6 +57,6 @@ def luma(picture: Image) -> NDArray[np.float64]:
 
 def _window(plane: NDArray[np.float64]) -> NDArray[np.float64]:
     size = (_SSIM_WINDOW, _SSIM_WINDOW)
-    blurred: NDArray[np.float64] = cv2.GaussianBlur(plane, size, _SSIM_SIGMA)
+    blurred = np.asarray(cv2.GaussianBlur(plane, size, _SSIM_SIGMA), np.float64)
     margin = _SSIM_WINDOW // 2
     return blurred[margin:-margin, margin:-margin]

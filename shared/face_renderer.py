@@ -99,7 +99,8 @@ class FaceRenderer:
         for prepared, weight in shown[1:]:
             total += weight
             other = self.render(prepared, parameters, past)
-            picture = cv2.addWeighted(picture, 1 - weight / total, other, weight / total, 0)
+            mixed = cv2.addWeighted(picture, 1 - weight / total, other, weight / total, 0)
+            picture = np.asarray(mixed, np.uint8)
         return picture
 
     def warm_up(self) -> None:

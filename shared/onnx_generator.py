@@ -9,18 +9,20 @@ from shared.bundle import ENCODER_NAME, FRAME_NAME, Bundle
 from shared.errors import ArtifactError, InferenceError
 from shared.features import Features
 from shared.inference.ort import open_session
-from shared.inference.session import TensorInfo
+from shared.inference.session import Session, TensorInfo
 from shared.parameters import FloatArray, Image, read_only
 
 IMAGE, CONDITIONS, PAST_PNCC, AUDIO = "image", "conditions", "past_pncc", "audio"
 AUDIO_SIZE = 300
 """Floats of the optional audio input; zeros until a call carries audio features."""
 
+_Shape = tuple[int | None, ...]
+_BATCH = None
+"""The dynamic axis: frames of several calls may be generated together."""
+
 
 class OnnxGenerator:
     """Runs a checked bundle on ONNX Runtime."""
-
-    takes_audio: bool
 
     def __init__(self, bundle: Bundle, *, threads: int = 1) -> None:
         """Raises ArtifactError when a network's tensors are not those of the manifest."""
@@ -31,21 +33,25 @@ class OnnxGenerator:
         self.condition_size = manifest.condition_size
         self.history = manifest.history
         self.face_model_version = manifest.face_model_version
-        self._encoder = open_session(bundle.reference_encoder, threads=threads)
-        self._frame = open_session(bundle.frame_generator, threads=threads)
+        self._encoder = _open(ENCODER_NAME, bundle.reference_encoder, threads)
+        self._frame = _open(FRAME_NAME, bundle.frame_generator, threads)
         side = manifest.size
-        image = (None, 3, side, side)
-        conditions = (None, *manifest.condition_shape)
-        _check(ENCODER_NAME, "inputs", self._encoder.inputs, {IMAGE: image, CONDITIONS: conditions})
-        features = {info.name: tuple(info.shape) for info in self._encoder.outputs}
-        expected = {CONDITIONS: conditions, **features}
+        condition_shape = manifest.condition_shape
+        _check(
+            ENCODER_NAME,
+            "inputs",
+            self._encoder.inputs,
+            {IMAGE: (1, 3, side, side), CONDITIONS: (1, *condition_shape)},
+        )
+        features = {info.name: (_BATCH, *info.shape[1:]) for info in self._encoder.outputs}
+        expected = {CONDITIONS: (_BATCH, *condition_shape), **features}
         if self.history:
-            expected[PAST_PNCC] = (None, 3 * self.history, *manifest.condition_size)
-        self.takes_audio = any(info.name == AUDIO for info in self._frame.inputs)
-        if self.takes_audio:
-            expected[AUDIO] = (None, AUDIO_SIZE)
+            expected[PAST_PNCC] = (_BATCH, 3 * self.history, *manifest.condition_size)
+        self._takes_audio = any(info.name == AUDIO for info in self._frame.inputs)
+        if self._takes_audio:
+            expected[AUDIO] = (_BATCH, AUDIO_SIZE)
         _check(FRAME_NAME, "inputs", self._frame.inputs, expected)
-        _check(FRAME_NAME, "outputs", self._frame.outputs, {IMAGE: image})
+        _check(FRAME_NAME, "outputs", self._frame.outputs, {IMAGE: (_BATCH, 3, side, side)})
         self._silence = np.zeros((1, AUDIO_SIZE), np.float32)
 
     def prepare(self, image: Image, conditions: FloatArray) -> Features:
@@ -63,7 +69,7 @@ class OnnxGenerator:
         if self.history:
             assert past_pncc is not None
             inputs[PAST_PNCC] = past_pncc[np.newaxis]
-        if self.takes_audio:
+        if self._takes_audio:
             inputs[AUDIO] = self._silence
         return _from_planes(self._frame.run(inputs)[IMAGE][0])
 
@@ -72,31 +78,32 @@ class OnnxGenerator:
         self._frame.close()
 
 
+def _open(file: str, content: bytes, threads: int) -> Session:
+    try:
+        return open_session(content, threads=threads)
+    except ArtifactError as err:
+        raise ArtifactError(f"{file}: {err}") from err
+
+
 def _check(
-    file: str,
-    side: str,
-    found: Sequence[TensorInfo],
-    expected: Mapping[str, tuple[int | str | None, ...]],
+    file: str, side: str, found: Sequence[TensorInfo], expected: Mapping[str, _Shape]
 ) -> None:
-    """Names must agree, types be float32, and sizes agree where both sides fix them."""
-    shapes = {info.name: info for info in found}
-    if (
-        side == "inputs" and shapes.keys() != expected.keys()
-    ) or not expected.keys() <= shapes.keys():
+    """Names must agree, types be float32, and sizes be those expected or dynamic."""
+    infos = {info.name: info for info in found}
+    if infos.keys() != expected.keys():
         raise ArtifactError(
-            f"{file}: {side} {_names(shapes)}, the manifest asks for {_names(expected)}"
+            f"{file}: {side} {_names(infos)}, the manifest asks for {_names(expected)}"
         )
     for name, shape in expected.items():
-        info = shapes[name]
-        if np.dtype(info.dtype) != np.float32:
-            raise ArtifactError(f"{file}: {name} is {np.dtype(info.dtype)}, float32 is expected")
+        info = infos[name]
+        if info.dtype != np.float32:
+            raise ArtifactError(f"{file}: {name} is {info.dtype}, float32 is expected")
         fits = len(info.shape) == len(shape) and all(
-            have == want or not isinstance(have, int) or not isinstance(want, int)
-            for have, want in zip(info.shape, shape, strict=True)
+            have is None or have == want for have, want in zip(info.shape, shape, strict=True)
         )
         if not fits:
             raise ArtifactError(
-                f"{file}: {name} is {_shape(info.shape)}, {_shape(shape)} is expected"
+                f"{file}: {name} is {_text(info.shape)}, {_text(shape)} is expected"
             )
 
 
@@ -104,14 +111,15 @@ def _names(mapping: Mapping[str, object]) -> str:
     return ", ".join(sorted(mapping)) or "none"
 
 
-def _shape(shape: Sequence[int | str | None]) -> str:
-    return "x".join(str(n) if isinstance(n, int) else "B" for n in shape)
+def _text(shape: _Shape) -> str:
+    return "x".join("B" if n is None else str(n) for n in shape)
 
 
 def _to_planes(image: Image, size: int) -> FloatArray:
     """(1, 3, S, S) float32 in [-1, 1]."""
     if image.shape[:2] != (size, size):
-        image = cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA)
+        resized = cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA)
+        image = np.asarray(resized, np.uint8)
     planes = image.transpose(2, 0, 1)[np.newaxis].astype(np.float32)
     planes *= np.float32(2 / 255)
     planes -= np.float32(1)

@@ -18,7 +18,6 @@ class WarpGenerator:
     name = "warp"
     channels = (Channel.DISPLACEMENT,)
     history = 0
-    takes_audio = False
 
     def __init__(self, size: int = CROP_SIZE) -> None:
         self.size = size
@@ -36,12 +35,14 @@ class WarpGenerator:
         column, row = np.empty((2, self.size, self.size), np.float32)
         planes = [self._resized(plane) for plane in conditions]
         _sampling_positions(planes[0], planes[1], image.shape[1], image.shape[0], column, row)
-        return cv2.remap(image, column, row, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+        warped = cv2.remap(image, column, row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        return np.asarray(warped, np.uint8)
 
     def _resized(self, plane: FloatArray) -> FloatArray:
         if plane.shape == (self.size, self.size):
             return plane
-        return cv2.resize(plane, (self.size, self.size), interpolation=cv2.INTER_LINEAR)
+        resized = cv2.resize(plane, (self.size, self.size), interpolation=cv2.INTER_LINEAR)
+        return np.asarray(resized, np.float32)
 
     def close(self) -> None:
         """Nothing to release."""
