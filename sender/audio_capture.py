@@ -1,6 +1,6 @@
 """Sound to Opus packets with the capture times of the pictures: a file's own, or a microphone's.
 
-    decode -> 48 kHz mono -> frames of 20, 40 or 60 ms -> libopus -> OpusPacket      (own thread)
+decode -> 48 kHz mono -> frames of 20, 40 or 60 ms -> libopus -> OpusPacket      (own thread)
 """
 
 import logging
@@ -77,7 +77,7 @@ class FileSound:
                     resampler = _mono_resampler()
                     for frame in container.decode(container.streams.audio[0]):
                         for piece in _resampled(resampler, frame):
-                            media_time = float((piece.pts or 0) * piece.time_base)
+                            media_time = float((piece.pts or 0) * (piece.time_base or 0))
                             time_ns = self._timeline.time_ns(media_time, turn=turn)
                             samples = piece.to_ndarray().reshape(-1).astype(np.int16)
                             end_ns = time_ns + len(samples) * 1_000_000_000 // SAMPLE_RATE

@@ -7,13 +7,13 @@ DEBOUNCE_NS = {
     FaceState.TRACKED: 200_000_000,
     FaceState.LOST: 400_000_000,
     FaceState.SEVERAL: 1_000_000_000,
-    FaceState.AT_BORDER: 600_000_000,
-    FaceState.NO_CAMERA: 0,
+    FaceState.BORDER: 600_000_000,
+    FaceState.CAMERA_FAILED: 0,
 }
 """How long something must be seen without a break before it is told."""
 
-_BORDER_SHARE = 0.08
-"""Share of a face's height that may be beyond the frame before it counts as at the border."""
+_BORDER_SHARE = 0.14
+"""Share of a face's height that the head box may be beyond the frame: its rim and a little skin."""
 
 
 def observed_state(faces: tuple[HeadBox, ...], *, width: int, height: int) -> FaceState:
@@ -23,11 +23,9 @@ def observed_state(faces: tuple[HeadBox, ...], *, width: int, height: int) -> Fa
     if len(faces) > 1:
         return FaceState.SEVERAL
     face = faces[0]
-    # The box has a rim and hair; a face counts as cut only when its own skin is.
-    inset = 0.06 * face.face_height
-    slack = _BORDER_SHARE * face.face_height - inset
     beyond = max(-face.left, face.right - width, face.bottom - height)
-    return FaceState.AT_BORDER if beyond > slack + inset * 2 else FaceState.TRACKED
+    cut = beyond > _BORDER_SHARE * face.face_height
+    return FaceState.BORDER if cut else FaceState.TRACKED
 
 
 class FaceStateTracker:

@@ -2,7 +2,7 @@
 
 1. The first acceptable frame at once: the other side has a picture.
 2. Then the set grows to four that together lie near all poses and expressions seen, each sent
-   when it pays (facility location over `pose_expression_distance`, greedy).
+   when it pays (facility location over the receiver's own distance, greedy).
 3. Then one is exchanged now and then, when the poses seen have become others.
 
 A picture near the middle of the poses seen is worth several decibels over the first frame, and a
@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sender.frame_quality import FrameQuality
-from shared.parameters import FaceParameters, Image
-from shared.reference_set import pose_expression_distance
+from shared.parameters import FaceParameters, FloatArray, Image
+from shared.reference_set import pose_expression_embedding
 
 SET_SIZE = 4
 POOL_SIZE = 20
@@ -35,6 +35,8 @@ GROWTH_GAIN = (0.0, 0.06, 0.06, 0.06)
 EXCHANGE_GAIN = 0.12
 EXCHANGE_PERIOD_NS = 8_000_000_000
 """A full set changes only when it pays well, and seldom."""
+
+ACCEPTABLE_PENALTY_PX = 2.5
 
 PATIENCE_NS = 1_500_000_000
 """After so long without an acceptable frame any tracked one will do as the first."""
@@ -74,13 +76,13 @@ class QualityScale:
             and quality.turn < 0.7
             and quality.margin > 0.01
             and quality.skin_outliers <= 0.35
-            and self.penalty(quality) < 0.5
+            and self.penalty(quality) < ACCEPTABLE_PENALTY_PX
         )
 
     def penalty(self, quality: FrameQuality) -> float:
-        """Cost of showing frames from this picture, in units of `pose_expression_distance`; >= 0.
+        """Cost in pixels of `pose_expression_distance` of showing frames from this picture; >= 0.
 
-        A rest pose with open eyes, sharp and unhidden, costs nothing.
+        A picture with open eyes, sharp and unhidden, costs nothing.
         """
         sharpness, openness = self._normal()
         blur = max(0.0, 0.85 - quality.sharpness / sharpness)
@@ -89,7 +91,7 @@ class QualityScale:
         moving = max(0.0, quality.motion - 0.3)
         cut = max(0.0, -quality.margin)
         doubt = max(0.0, 0.8 - quality.face_score)
-        return 0.6 * blur + 1.0 * shut + 1.0 * hidden + 0.3 * moving + 2.0 * cut + 0.3 * doubt
+        return 4.0 * blur + 6.0 * shut + 10.0 * hidden + 2.0 * moving + 20.0 * cut + 3.0 * doubt
 
     def _normal(self) -> tuple[float, float]:
         if len(self._seen) < 5:
@@ -107,127 +109,131 @@ class ReferencePolicy:
         self._first_ns: int | None = None
         self._sent_ns = 0
         self._seen_ns: int | None = None
-        self._seen: deque[FaceParameters] = deque(maxlen=SEEN_SIZE)
-        self._held: dict[int, Candidate] = {}
-        self._held_distances: dict[int, deque[float]] = {}
-        self._pool: list[Candidate] = []
-        self._pool_distances: list[deque[float]] = []
+        self._seen: deque[FloatArray] = deque(maxlen=SEEN_SIZE)
+        self._held: dict[int, _Entry] = {}
+        self._pool: list[_Entry] = []
 
     def observe(self, parameters: FaceParameters, time_ns: int) -> bool:
         """Note the pose of a tracked frame; True when a candidate of this moment is welcome."""
         if self._seen_ns is not None and time_ns - self._seen_ns < SEEN_PERIOD_NS:
             return self._first_ns is None
         self._seen_ns = time_ns
-        self._seen.append(parameters)
-        for candidate, distances in zip(self._pool, self._pool_distances, strict=True):
-            distances.append(pose_expression_distance(candidate.parameters, parameters))
-        for reference_id, candidate in self._held.items():
-            distance = pose_expression_distance(candidate.parameters, parameters)
-            self._held_distances[reference_id].append(distance)
+        self._seen.append(pose_expression_embedding(parameters))
         return True
 
     def offer(self, candidate: Candidate) -> None:
         """Keep a candidate for later if it is good; the most dispensable one makes room."""
         if not self._scale.acceptable(candidate.quality):
             return
-        self._pool.append(candidate)
-        self._pool_distances.append(self._distances(candidate))
+        self._pool.append(_Entry(candidate, pose_expression_embedding(candidate.parameters)))
         if len(self._pool) > POOL_SIZE:
-            worst = self._most_dispensable()
-            del self._pool[worst], self._pool_distances[worst]
+            del self._pool[self._most_dispensable()]
 
-    def choose(self, time_ns: int, offered: Candidate | None) -> Choice | None:
+    def choose(self, time_ns: int, offered: Candidate) -> Choice | None:
         """What to send now, or None. `offered`: this moment's candidate, for a first picture.
 
-        Call `sent` when it was sent; until then the answer may be the same again.
+        Until `sent` is called the answer may be the same again.
         """
         if self._first_ns is None:
             impatient = time_ns - self._start_ns >= PATIENCE_NS
-            if offered and (impatient or self._scale.acceptable(offered.quality)):
+            if impatient or self._scale.acceptable(offered.quality):
                 return Choice(offered, reference_id=0)
             return None
+        if not self._pool:
+            return None
         if len(self._held) < SET_SIZE:
-            return self._grow(time_ns)
-        if time_ns - self._sent_ns >= EXCHANGE_PERIOD_NS:
-            return self._exchange()
-        return None
+            due_ns = self._first_ns + EARLIEST_NS[len(self._held)]
+            return self._grow() if time_ns >= due_ns else None
+        return self._exchange() if time_ns - self._sent_ns >= EXCHANGE_PERIOD_NS else None
 
     def sent(self, choice: Choice, time_ns: int) -> None:
         """The choice is on its way."""
         if self._first_ns is None:
             self._first_ns = time_ns
         self._sent_ns = time_ns
-        self._held[choice.reference_id] = choice.candidate
-        self._held_distances[choice.reference_id] = self._distances(choice.candidate)
-        for index, candidate in enumerate(self._pool):
-            if candidate is choice.candidate:
-                del self._pool[index], self._pool_distances[index]
-                break
+        candidate = choice.candidate
+        embedding = pose_expression_embedding(candidate.parameters)
+        self._held[choice.reference_id] = _Entry(candidate, embedding)
+        self._pool = [entry for entry in self._pool if entry.candidate is not candidate]
 
-    def _grow(self, time_ns: int) -> Choice | None:
+    def _grow(self) -> Choice | None:
         count = len(self._held)
-        assert self._first_ns is not None
-        if not self._pool or time_ns - self._first_ns < EARLIEST_NS[count]:
-            return None
-        distances, penalties = self._held_table()
-        costs = [
-            _cost(np.vstack([distances, column]), np.append(penalties, penalty))
-            for column, penalty in self._pool_table()
-        ]
+        held = self._table(list(self._held.values()))
+        pool = self._table(self._pool)
+        costs = [_cost(_Table.stacked(held, pool.row(index))) for index in range(len(self._pool))]
         best = int(np.argmin(costs))
-        if costs[best] > (1.0 - GROWTH_GAIN[count]) * _cost(distances, penalties):
+        if costs[best] > (1.0 - GROWTH_GAIN[count]) * _cost(held):
             return None
         free = next(number for number in range(SET_SIZE) if number not in self._held)
-        return Choice(self._pool[best], reference_id=free)
+        return Choice(self._pool[best].candidate, reference_id=free)
 
     def _exchange(self) -> Choice | None:
-        if not self._pool:
-            return None
-        distances, penalties = self._held_table()
-        best_cost = (1.0 - EXCHANGE_GAIN) * _cost(distances, penalties)
+        held = self._table(list(self._held.values()))
+        pool = self._table(self._pool)
+        best_cost = (1.0 - EXCHANGE_GAIN) * _cost(held)
         best: Choice | None = None
-        for candidate, (column, penalty) in zip(self._pool, self._pool_table(), strict=True):
-            for row, reference_id in enumerate(self._held):
-                exchanged, costs = distances.copy(), penalties.copy()
-                exchanged[row], costs[row] = column, penalty
-                cost = _cost(exchanged, costs)
+        for row, reference_id in enumerate(self._held):
+            rest = held.without(row)
+            for index, entry in enumerate(self._pool):
+                cost = _cost(_Table.stacked(rest, pool.row(index)))
                 if cost < best_cost:
-                    best_cost, best = cost, Choice(candidate, reference_id)
+                    best_cost, best = cost, Choice(entry.candidate, reference_id)
         return best
 
-    def _held_table(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Distances (R, N) of the references to the poses seen, and their penalties (R,)."""
-        return (
-            np.array([list(self._held_distances[number]) for number in self._held]),
-            np.array([self._scale.penalty(held.quality) for held in self._held.values()]),
-        )
-
-    def _pool_table(self) -> list[tuple[NDArray[np.float64], float]]:
-        return [
-            (np.array(distances), self._scale.penalty(candidate.quality))
-            for candidate, distances in zip(self._pool, self._pool_distances, strict=True)
-        ]
-
-    def _distances(self, candidate: Candidate) -> deque[float]:
-        return deque(
-            (pose_expression_distance(candidate.parameters, seen) for seen in self._seen),
-            maxlen=SEEN_SIZE,
-        )
+    def _table(self, entries: "list[_Entry]") -> "_Table":
+        embeddings = np.stack([entry.embedding for entry in entries])
+        penalties = [self._scale.penalty(entry.candidate.quality) for entry in entries]
+        return _Table(_distances(embeddings, np.stack(self._seen)), np.array(penalties))
 
     def _most_dispensable(self) -> int:
         """Of the two candidates most alike, the one of lower quality."""
-        table = np.array([list(distances) for distances in self._pool_distances])
-        # Candidates that lie alike to all poses seen are alike.
-        apart = np.abs(table[:, None] - table[None]).mean(axis=2) if table.size else None
-        if apart is None:
-            return 0
+        embeddings = np.stack([entry.embedding for entry in self._pool])
+        apart = _distances(embeddings, embeddings)
         np.fill_diagonal(apart, np.inf)
-        one, other = np.unravel_index(int(np.argmin(apart)), apart.shape)
-        penalties = [self._scale.penalty(self._pool[i].quality) for i in (int(one), int(other))]
-        return int(one) if penalties[0] > penalties[1] else int(other)
+        pair = [int(index) for index in np.unravel_index(int(np.argmin(apart)), apart.shape)]
+        return max(pair, key=lambda i: self._scale.penalty(self._pool[i].candidate.quality))
 
 
-def _cost(distances: NDArray[np.float64], penalties: NDArray[np.float64]) -> float:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Entry:
+    candidate: Candidate
+    embedding: FloatArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Table:
+    """What frames seen would cost from some references."""
+
+    distances: NDArray[np.floating]
+    """(R, N) from each reference to each pose seen."""
+
+    penalties: NDArray[np.floating]
+    """(R,)"""
+
+    def row(self, index: int) -> "_Table":
+        return _Table(self.distances[index : index + 1], self.penalties[index : index + 1])
+
+    def without(self, index: int) -> "_Table":
+        return _Table(
+            np.delete(self.distances, index, axis=0), np.delete(self.penalties, index, axis=0)
+        )
+
+    @classmethod
+    def stacked(cls, one: "_Table", other: "_Table") -> "_Table":
+        return cls(
+            np.concatenate([one.distances, other.distances]),
+            np.concatenate([one.penalties, other.penalties]),
+        )
+
+
+def _distances(one: FloatArray, other: FloatArray) -> NDArray[np.floating]:
+    """(A, B) Euclidean distances of embeddings (A, D) and (B, D)."""
+    squares = np.sum(one * one, 1)[:, None] + np.sum(other * other, 1) - 2.0 * one @ other.T
+    return np.sqrt(np.maximum(squares, 0.0))
+
+
+def _cost(table: _Table) -> float:
     """Mean over the poses seen of what their nearest reference (as the receiver picks) costs."""
-    nearest = distances.argmin(axis=0)
-    return float(np.mean(distances[nearest, np.arange(distances.shape[1])] + penalties[nearest]))
+    nearest = table.distances.argmin(axis=0)
+    distances = table.distances[nearest, np.arange(table.distances.shape[1])]
+    return float(np.mean(distances + table.penalties[nearest]))

@@ -1,0 +1,157 @@
+"""When parameters are sent and how many frames share a message. Pure; time is handed in.
+
+A message costs 93 bytes of headers and another 93 of acknowledgement: two frames a message save
+more than any coding of them could. Against that stand a frame's delay and, under loss, two frames
+gone at once.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from shared.parameters import FaceParameters, FloatArray
+from shared.reference_set import pose_expression_embedding
+
+DEFAULT_FRAMES_PER_MESSAGE = 2
+MAX_FRAMES_PER_MESSAGE = 3
+
+HIGH_LOSS = 0.10
+LOW_LOSS = 0.05
+CALM_NS = 5_000_000_000
+"""Loss must stay low so long before frames share a message again."""
+
+_LOSS_SMOOTHING = 0.35
+"""Weight of the newest report."""
+
+STILL_PX = 0.25
+"""At 256 x 256: a face that stays this near to what was sent last is still."""
+
+STIRRED_PX = 0.4
+STILL_NS = 600_000_000
+KEEP_ALIVE_NS = 1_000_000_000
+
+
+class PackingControl:
+    """How many frames share a message, from the loss that the receiver reports."""
+
+    def __init__(self, fixed: int | None = None) -> None:
+        """`fixed`: the user's choice, 1..3, which loss does not change."""
+        assert fixed is None or 1 <= fixed <= MAX_FRAMES_PER_MESSAGE
+        self._fixed = fixed
+        self._loss = 0.0
+        self._lossy = False
+        self._calm_since_ns: int | None = None
+
+    @property
+    def frames_per_message(self) -> int:
+        if self._fixed is not None:
+            return self._fixed
+        return 1 if self._lossy else DEFAULT_FRAMES_PER_MESSAGE
+
+    def report(self, loss: float, time_ns: int) -> None:
+        """A receiver report's loss, 0..1."""
+        self._loss += _LOSS_SMOOTHING * (loss - self._loss)
+        if self._loss > HIGH_LOSS:
+            self._lossy = True
+        if self._loss >= LOW_LOSS:
+            self._calm_since_ns = None
+        elif self._calm_since_ns is None:
+            self._calm_since_ns = time_ns
+        elif time_ns - self._calm_since_ns >= CALM_NS:
+            self._lossy = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OutgoingMessage:
+    """What the encoder is to make a message of."""
+
+    frames: tuple[FaceParameters, ...]
+    """1 to 3, oldest first."""
+
+    set_id: int
+
+    hold: bool
+    """The last one before a pause."""
+
+
+class MessagePlanner:
+    """Groups frames into messages and stops while the face is still or gone.
+
+    moving --still for 0.6 s, or no face--> holding --stirs--> moving
+                                              |  ^
+                                              '--' keep-alive each second
+    """
+
+    def __init__(self, packing: PackingControl) -> None:
+        self._packing = packing
+        self._waiting: list[FaceParameters] = []
+        self._set_id = 0
+        self._newest: FaceParameters | None = None
+        self._anchor: FloatArray | None = None
+        self._still_since_ns: int | None = None
+        self._holding = False
+        self._sent_ns = 0
+
+    @property
+    def holding(self) -> bool:
+        return self._holding
+
+    def add(self, parameters: FaceParameters, set_id: int, time_ns: int) -> list[OutgoingMessage]:
+        """The messages that are due with this frame, none to two."""
+        due: list[OutgoingMessage] = []
+        if self._waiting and set_id != self._set_id:
+            due.append(self._message(hold=False, time_ns=time_ns))
+        if set_id != self._set_id:
+            self._holding, self._anchor = False, None
+        self._set_id, self._newest = set_id, parameters
+        still = self._is_still(parameters, time_ns)
+        if self._holding and still:
+            return due + self.poll(parameters.capture_time, time_ns)
+        self._holding = still
+        self._waiting.append(parameters)
+        if still or len(self._waiting) >= self._packing.frames_per_message:
+            due.append(self._message(hold=still, time_ns=time_ns))
+        return due
+
+    def face_gone(self, capture_time: int, time_ns: int) -> list[OutgoingMessage]:
+        """There is no face in the frame of this time: say so once, then keep alive."""
+        if self._newest is None or self._holding:
+            return self.poll(capture_time, time_ns)
+        self._holding, self._anchor = True, None
+        if not self._waiting:
+            self._waiting.append(_moved(self._newest, capture_time))
+        return [self._message(hold=True, time_ns=time_ns)]
+
+    def poll(self, capture_time: int, time_ns: int) -> list[OutgoingMessage]:
+        """A keep-alive when one is due in a pause; call it also when no frames come."""
+        if self._newest is None or time_ns - self._sent_ns < KEEP_ALIVE_NS:
+            return []
+        self._waiting.append(_moved(self._newest, capture_time))
+        del self._waiting[:-MAX_FRAMES_PER_MESSAGE]
+        self._holding = True
+        return [self._message(hold=True, time_ns=time_ns)]
+
+    def restart(self) -> None:
+        """A new receiver: whatever waits is of no use to it."""
+        self._waiting.clear()
+        self._holding, self._anchor, self._still_since_ns = False, None, None
+
+    def _message(self, *, hold: bool, time_ns: int) -> OutgoingMessage:
+        frames, self._waiting = tuple(self._waiting), []
+        self._sent_ns = time_ns
+        return OutgoingMessage(frames, self._set_id, hold)
+
+    def _is_still(self, parameters: FaceParameters, time_ns: int) -> bool:
+        embedding = pose_expression_embedding(parameters)
+        if self._anchor is not None:
+            moved = float(np.linalg.norm(embedding - self._anchor))
+            if moved <= (STIRRED_PX if self._holding else STILL_PX):
+                assert self._still_since_ns is not None
+                return self._holding or time_ns - self._still_since_ns >= STILL_NS
+        self._anchor, self._still_since_ns = embedding, time_ns
+        return False
+
+
+def _moved(parameters: FaceParameters, capture_time: int) -> FaceParameters:
+    """The same face at another time: it was held until then."""
+    return FaceParameters.from_vector(parameters.vector, capture_time=capture_time)
