@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shared.clock import TICKS_MODULUS, TICKS_PER_SECOND, ticks_difference
-from shared.errors import BitstreamError
+from shared.errors import BitstreamError, MissingBaseError
 from shared.limits import FRAME_INTERVAL_MAX_MS, FRAMES_PER_MESSAGE_MAX
 from shared.parameter_message import (
     BASE_DISTANCE_MAX,
@@ -33,10 +33,6 @@ that a base once held is held while it may be named, late messages included."""
 
 _RESTART_DISTANCE = 1024
 """An intra message this far from the newest begins anew: no network delays one so long."""
-
-
-class MissingBaseError(BitstreamError):
-    """A predicted message whose base is not held; the receiver asks for an intra message."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

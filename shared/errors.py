@@ -5,6 +5,8 @@
     +- ArtifactError  a file we load (model, bundle, video); start-up prints it and exits 2
     +- CaptureError   a source of frames stopped; the other side is told, capture tries again
     +- BitstreamError (ValueError) bytes from a peer; dropped and counted, the call goes on
+    |  +- MissingBaseError  predicted from a message not held; the receiver asks for a refresh
+    |  +- VersionError      a peer of another protocol version; the session ends with a `bye`
     +- InferenceError (RuntimeError) a network failed; the frame is concealed, many end the session
     +- SignalingError a WHIP or WHEP request; answered with `status` and its text
 
@@ -30,6 +32,14 @@ class CaptureError(KilocallError):
 
 class BitstreamError(KilocallError, ValueError):
     """Bytes from a peer that are no valid message."""
+
+
+class MissingBaseError(BitstreamError):
+    """A message of face parameters predicted from one that is not held."""
+
+
+class VersionError(BitstreamError):
+    """A peer that speaks another version of the protocol."""
 
 
 class InferenceError(KilocallError, RuntimeError):

@@ -12,13 +12,29 @@ FRAMES_PER_MESSAGE_MAX = 3
 FRAME_INTERVAL_MAX_MS = 60_000
 """Longest time from the base of a prediction to its frame."""
 
+# Ranges of face parameters; every number from outside must be finite too.
+EXPRESSION_MAX = 8.0
+"""Standard deviations, either way; the fit keeps to 4."""
+
+LOG_SCALE_MAX = 4.0
+"""Either way: a face from a fiftieth of the crop to fifty times its size."""
+
+ROTATION_MAX_RAD = 3.125
+"""A component of the rotation vector, either way; the whole steps below pi."""
+
+TRANSLATION_MAX = 4.0
+"""Image units, either way; the crop reaches from -1 to 1."""
+
+IDENTITY_COEFFICIENT_MAX = 16.0
+"""Standard deviations, either way."""
+
+IDENTITY_RESIDUAL_STEP_MAX = 0.1
+"""Model units; the mean face has an RMS radius of 1."""
+
 # The control channel.
 CONTROL_MESSAGE_MAX_BYTES = 64 * 1024
 CONTROL_MESSAGES_PER_SECOND = 100
 CONTROL_KEY_COUNT_MAX = 64
-CONTROL_DEPTH_MAX = 4
-"""Maps and arrays inside each other, the message itself counted."""
-
 CONTROL_TEXT_MAX_CHARACTERS = 256
 
 # References.
@@ -29,14 +45,18 @@ REFERENCE_CHUNK_MAX_BYTES = 16 * 1024
 REFERENCE_SIDE_MIN_PIXELS = 16
 REFERENCE_SIDE_MAX_PIXELS = 1024
 REFERENCES_PER_SET_MAX = 4
+SET_ID_MAX = 255
+REFERENCE_ID_MAX = 255
 REFERENCES_PER_MINUTE = 120
 REFERENCE_TRANSFER_TIMEOUT_NS = 20_000_000_000
 """From its begin to its end; a slow link carries 64 KiB in less only above 26 kbit/s."""
 
 IDENTITY_MAX_BYTES = 2048
-"""Coefficients and residual, deflated; unpacked it is 80 + 4 + 1434 bytes."""
+"""Coefficients and residual, compressed."""
 
 CROP_COORDINATE_MAX_PIXELS = 65_536.0
+FRAME_SIDE_MAX_PIXELS = 16_384
+FRAME_RATE_MAX_HZ = 120.0
 
 # Signalling.
 SIGNALING_BODY_MAX_BYTES = 64 * 1024

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.errors import BitstreamError, InferenceError
+from shared.limits import EXPRESSION_MAX, LOG_SCALE_MAX, ROTATION_MAX_RAD, TRANSLATION_MAX
 from shared.parameters import EXPRESSION_SIZE, FaceParameters, FloatArray
 
 SYMBOL_COUNT = 34
@@ -62,21 +63,14 @@ ROTATION_STEPS = (2.0**-7, 2.0**-7, 2.0**-8)
 TRANSLATION_STEP = 2.0**-8
 """Image units; the crop is 2 wide."""
 
-EXPRESSION_LIMIT = 8.0
-LOG_SCALE_LIMIT = 4.0
-ROTATION_LIMIT = 3.125
-"""Radians a component; a little below pi, so that no vector of one axis passes pi."""
-
-TRANSLATION_LIMIT = 4.0
-
 _STEPS = np.array(
     [*EXPRESSION_STEPS, LOG_SCALE_STEP, *ROTATION_STEPS, TRANSLATION_STEP, TRANSLATION_STEP]
 )
 _LIMITS = np.array(
-    [EXPRESSION_LIMIT] * EXPRESSION_SIZE
-    + [LOG_SCALE_LIMIT]
-    + [ROTATION_LIMIT] * 3
-    + [TRANSLATION_LIMIT] * 2
+    [EXPRESSION_MAX] * EXPRESSION_SIZE
+    + [LOG_SCALE_MAX]
+    + [ROTATION_MAX_RAD] * 3
+    + [TRANSLATION_MAX] * 2
 )
 PARAMETER_QUANTIZER = UniformQuantizer(
     steps=_STEPS, levels=np.floor(_LIMITS / _STEPS).astype(np.int32)
