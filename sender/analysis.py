@@ -345,5 +345,5 @@ def _to_image(crop: Crop, points: FloatArray) -> FloatArray:
 
 
 def _compress(image: Image, allowed_bytes: int) -> tuple[EncodedImage, Image]:
-    picture = encode_reference_image(image, allowed_bytes)
-    return picture, decode_reference_image(picture.data, picture.image_format)
+    picture = encode_reference_image(image, max_bytes=allowed_bytes)
+    return picture, decode_reference_image(picture.data)

@@ -72,7 +72,8 @@ class RateCap:
             return False
         due_ns = time_ns if self._due_ns is None else self._due_ns
         # After a gap, the grid starts anew instead of letting a burst catch up.
-        self._due_ns = max(due_ns, time_ns - self._period_ns) + self._period_ns
+        in_step = time_ns - due_ns < self._period_ns
+        self._due_ns = (due_ns if in_step else time_ns) + self._period_ns
         return True
 
 
