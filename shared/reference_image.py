@@ -43,7 +43,7 @@ def best_format() -> ImageFormat:
 
 
 def encode_reference_image(
-    image: Image, *, max_bytes: int, image_format: ImageFormat | None = None
+    image: Image, max_bytes: int, *, image_format: ImageFormat | None = None
 ) -> EncodedImage:
     """The best quality that fits, found in at most 5 compressions; the lowest when none does.
 
@@ -72,17 +72,19 @@ def encode_reference_image(
     return best or EncodedImage(_compress(picture, chosen, 0), chosen, 0)
 
 
-def decode_reference_image(data: bytes) -> Image:
+def decode_reference_image(data: bytes, image_format: ImageFormat) -> Image:
     """(S, S, 3) uint8 RGB of a WebP, AVIF or JPEG file; any bytes are safe.
 
     The size is checked before anything is decoded. Raises BitstreamError for a file that is too
-    long, of another format, not square, too small or too large, or damaged.
+    long, of another format than announced, not square, too small or too large, or damaged.
     """
     if len(data) > REFERENCE_MAX_BYTES:
         raise BitstreamError(
             f"reference of {len(data)} bytes, at most {REFERENCE_MAX_BYTES} are allowed"
         )
-    image_format = read_format(data)
+    found = read_format(data)
+    if found is not image_format:
+        raise BitstreamError(f"a {found.value} picture, {image_format.value} was announced")
     if image_format is ImageFormat.AVIF:
         decoded = decode_avif(data)
         _check_size(decoded.shape[1], decoded.shape[0])
