@@ -1,0 +1,177 @@
+"""The HTTP routes: WHIP, WHEP, health, metrics and the page. No logic lives here."""
+
+import hashlib
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import JSONResponse, PlainTextResponse
+from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from receiver.calls import Calls
+from receiver.exposition import exposition
+from receiver.rooms import Role
+from receiver.tokens import Grant, TokenAuthority, bearer_token
+from shared.errors import SignalingError
+from shared.limits import SIGNALING_BODY_MAX_BYTES
+from shared.metrics import Metrics
+from shared.version import __version__
+
+SDP = "application/sdp"
+PAGE_FOLDER = Path(__file__).parent / "web"
+
+# wasm-unsafe-eval: onnxruntime-web compiles its WebAssembly in the page.
+_CONTENT_SECURITY_POLICY = (
+    b"default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; img-src 'self' data: blob:; "
+    b"media-src 'self' blob:; worker-src 'self' blob:; connect-src 'self'; object-src 'none'; "
+    b"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+_PAGE_HEADERS = (
+    (b"content-security-policy", _CONTENT_SECURITY_POLICY),
+    (b"cache-control", b"no-cache"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    # Both together give the page shared memory, which threads of WebAssembly need.
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-embedder-policy", b"require-corp"),
+)
+
+Open = Callable[[Grant, str], Awaitable[tuple[str, str]]]
+
+
+def create_app(calls: Calls, authority: TokenAuthority, metrics: Metrics) -> FastAPI:
+    """The application over what `receiver.pipeline` put together."""
+    app = FastAPI(title="Kilocall receiver", version=__version__, openapi_url=None)
+
+    @app.exception_handler(SignalingError)
+    async def refuse(request: Request, error: Exception) -> Response:
+        assert isinstance(error, SignalingError)
+        metrics.count("refused", str(error.status))
+        headers = {"WWW-Authenticate": "Bearer"} if error.status == 401 else {}
+        if error.status == 413:
+            # The rest of the body is not read, so nothing can follow on this connection.
+            headers["Connection"] = "close"
+        return PlainTextResponse(f"{error}\n", error.status, headers)
+
+    def grant_of(request: Request) -> Grant:
+        return authority.verify(bearer_token(request.headers.get("authorization")))
+
+    def links() -> list[str]:
+        return [server.link for server in calls.ice_servers]
+
+    async def open_session(request: Request, path: str, open_: Open) -> Response:
+        grant = grant_of(request)
+        offer = await _read_offer(request)
+        session_id, answer = await open_(grant, offer)
+        response = Response(answer, 201, media_type=SDP)
+        # Starlette would add a charset, which RFC 9725 does not know.
+        response.headers["Content-Type"] = SDP
+        response.headers["Location"] = f"/{path}/{session_id}"
+        response.headers["ETag"] = _etag(answer)
+        for link in links():
+            response.headers.append("Link", link)
+        return response
+
+    def describe_endpoint(request: Request) -> Response:
+        response = Response(status_code=204)
+        response.headers["Allow"] = "POST, OPTIONS"
+        response.headers["Accept-Post"] = SDP
+        if "authorization" in request.headers:
+            # TURN credentials are for those who may call.
+            grant_of(request)
+            for link in links():
+                response.headers.append("Link", link)
+        return response
+
+    def add_endpoint(path: str, role: Role, open_: Open) -> None:
+        @app.post(f"/{path}")
+        async def post(request: Request) -> Response:
+            return await open_session(request, path, open_)
+
+        @app.options(f"/{path}")
+        async def options(request: Request) -> Response:
+            return describe_endpoint(request)
+
+        @app.delete(f"/{path}/{{session_id}}")
+        async def delete(request: Request, session_id: str) -> Response:
+            calls.delete(grant_of(request), session_id, role)
+            return Response(status_code=200)
+
+        @app.patch(f"/{path}/{{session_id}}")
+        async def patch(session_id: str) -> Response:
+            # Until trickle ICE is there (RFC 9725, section 4.3.2).
+            return PlainTextResponse(
+                "trickle ICE is not supported, send all candidates with the offer\n",
+                405,
+                {"Allow": "DELETE"},
+            )
+
+    add_endpoint("whip", Role.PUBLISH, calls.publish)
+    add_endpoint("whep", Role.PLAY, calls.play)
+
+    @app.get("/healthz")
+    async def healthz() -> Response:
+        return JSONResponse({"status": "ok", "version": __version__, "rooms": calls.rooms})
+
+    @app.get("/metrics")
+    async def metrics_page() -> Response:
+        return Response(exposition(metrics, calls), media_type=CONTENT_TYPE_LATEST)
+
+    if PAGE_FOLDER.is_dir():
+        app.mount("/", _PageHeaders(StaticFiles(directory=PAGE_FOLDER, html=True)))
+    return app
+
+
+async def _read_offer(request: Request) -> str:
+    """The body. Raises SignalingError: 415, 406, 413 before reading too much, 400."""
+    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if content_type != SDP:
+        raise SignalingError(415, f"content type {content_type[:60] or 'missing'}, {SDP} allowed")
+    accepted = [
+        item.partition(";")[0].strip().lower()
+        for item in request.headers.get("accept", "*/*").split(",")
+    ]
+    if not {SDP, "application/*", "*/*"} & set(accepted):
+        raise SignalingError(406, f"the answer is {SDP}, the request accepts something else")
+    stated = request.headers.get("content-length", "0")
+    if stated.isdigit() and int(stated) > SIGNALING_BODY_MAX_BYTES:
+        raise _too_large(f"{stated}")
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > SIGNALING_BODY_MAX_BYTES:
+            raise _too_large("more")
+    try:
+        offer = body.decode()
+    except UnicodeDecodeError:
+        raise SignalingError(400, "the SDP offer cannot be used: it is not UTF-8") from None
+    if not offer.startswith("v=0"):
+        raise SignalingError(400, "the SDP offer cannot be used: it does not begin with v=0")
+    return offer
+
+
+def _too_large(found: str) -> SignalingError:
+    return SignalingError(
+        413, f"a body of {found} bytes, at most {SIGNALING_BODY_MAX_BYTES} allowed"
+    )
+
+
+def _etag(answer: str) -> str:
+    return f'"{hashlib.sha256(answer.encode()).hexdigest()[:16]}"'
+
+
+class _PageHeaders:
+    """Adds the page's security headers to what a static application answers."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], *_PAGE_HEADERS]
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)

@@ -1,0 +1,54 @@
+"""What a publishing party offers to the one that plays it, however it is made."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from aiortc.mediastreams import MediaStreamTrack
+
+from shared.webrtc.audio import OpusPacket
+
+
+class PublishedStream(Protocol):
+    """One publishing party inside the receiver. All methods belong to the event loop."""
+
+    def on_control(self, message: bytes) -> None:
+        """A message of the `control` channel, not larger than its limit.
+
+        Raises VersionError, which ends the session, for a peer of another protocol version.
+        """
+
+    def on_parameters(self, message: bytes) -> None:
+        """A message of the `parameters` channel, not larger than its limit."""
+
+    def on_audio(self, packet: OpusPacket) -> None:
+        """A packet of the party's sound, as it came."""
+
+    def on_datagram(self) -> None:
+        """Any datagram of the party's connection came."""
+
+    def subscribe_video(self) -> MediaStreamTrack:
+        """A picture for one viewer; the track's `stop` ends the subscription."""
+
+    def subscribe_audio(self) -> MediaStreamTrack:
+        """The sound for one viewer; the track's `stop` ends the subscription."""
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+
+    async def close(self) -> None:
+        """Stop and forget everything; the tracks of the viewers end."""
+
+
+@dataclass(frozen=True, slots=True)
+class PublisherLink:
+    """The way back to a publishing party."""
+
+    send_control: Callable[[bytes], bool]
+    """False when the channel is not open or full."""
+
+    send_parameters: Callable[[bytes], bool]
+    """False when the message was dropped; never queued."""
+
+
+OpenStream = Callable[[PublisherLink], PublishedStream]

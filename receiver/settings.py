@@ -1,0 +1,78 @@
+"""The receiver's settings: one frozen object, read once, from KILOCALL_* and the command line."""
+
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from shared.errors import ConfigError
+from shared.webrtc.ice_servers import IceServer
+
+
+def _state_folder() -> Path:
+    return Path.home() / ".local" / "state" / "kilocall"
+
+
+class ReceiverSettings(BaseSettings):
+    """What one receiver process is told. Every field can be set by KILOCALL_<NAME>."""
+
+    model_config = SettingsConfigDict(env_prefix="KILOCALL_", frozen=True, extra="forbid")
+
+    host: str = "127.0.0.1"
+    """Address to listen on; 0.0.0.0 or :: for every network."""
+
+    port: Annotated[int, Field(ge=0, le=65535)] = 8080
+    """TCP port; 0 takes a free one, which is printed."""
+
+    tls_self_signed: bool = False
+    """Serve HTTPS with a certificate made at the start, for this machine's names and addresses."""
+
+    tls_certificate: Path | None = None
+    """PEM file of a certificate (chain); with `tls_key` serves HTTPS."""
+
+    tls_key: Path | None = None
+    """PEM file of the certificate's key."""
+
+    token_secret: SecretStr | None = None
+    """At least 32 bytes; without it the one in `state_folder`, made on first use."""
+
+    state_folder: Path = Field(default_factory=_state_folder)
+    """Where the token secret and the self-signed certificate are kept, readable by the owner."""
+
+    ice_servers: tuple[IceServer, ...] = ()
+    """Given to both sides of each connection; JSON, [{"url": "stun:..."}, ...]."""
+
+    generator: str = "warp"
+    """`warp`, the name of an embedded bundle, or a bundle's folder."""
+
+    threads: Annotated[int, Field(ge=1, le=64)] = 1
+    """Threads of one network inside the worker."""
+
+    picture_hop_max_bps: Annotated[int, Field(ge=100_000, le=10_000_000)] = 500_000
+    """Ceiling in bit/s of the rebuilt picture's video to each viewer."""
+
+    max_rooms: Annotated[int, Field(ge=1, le=10_000)] = 16
+    """Calls at one time; more are answered 503."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("tls_certificate and tls_key: one is given, both or none allowed")
+        if self.tls_certificate is not None and self.tls_self_signed:
+            raise ValueError("tls_self_signed and tls_certificate: both are given, one allowed")
+        return self
+
+    @classmethod
+    def read(cls, **given: object) -> Self:
+        """Settings from the environment, what is `given` (not None) first.
+
+        Raises ConfigError with the first thing wrong.
+        """
+        try:
+            return cls(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = ".".join(str(part) for part in first["loc"])
+            found = "" if not name else f"{name} {str(first.get('input'))[:60]!r}: "
+            raise ConfigError(found + first["msg"].removeprefix("Value error, ")) from None

@@ -1,0 +1,76 @@
+"""The messages of the `status` channel: what a viewer learns about the party that it watches.
+
+msgpack maps. Keys are written out, as this is the near link and a page reads them:
+
+    t                    "status" about once a second and at once when a party comes or goes;
+                         "bye" when the session ends, then only `reason`
+    reason               why it ends, the words of `control`'s bye: replaced, shutdown ...
+    present              whether the other party publishes
+    life                 "alive", "interrupted" (3 s without a datagram) or "gone"
+    plain                its picture is ordinary video, passed on; nothing is rebuilt
+    state                face state: tracked, lost, several, border, camera_off ...
+    mode                 rebuilt or video
+    muted                its microphone is off
+    generator            what rebuilds the picture
+    fps                  pictures a second handed to this viewer's encoder
+    playout_delay_ms     capture to the tick that shows it, beyond the fastest way
+    latency_ms           {p50, p95}: capture to picture handed to the encoder, clocks of both
+                         ends compared, so right only where they agree
+    loss                 share of parameter messages lost, 0..1
+    wire_bps_forward     publisher to receiver: parameters and control, headers included
+    wire_bps_reverse     the same, back
+    audio_wire_bps       its sound, publisher to receiver
+    connection_bps       upkeep of that connection, both ways
+    picture_hop_bps      ordinary video from the receiver to this viewer
+    references           pictures of the person that came so far
+    audio_clock          [RTP timestamp, capture time in 90 kHz ticks modulo 2^32] of the sound
+    video_clock          and of the picture sent last: what places RTP timestamps in time
+
+What is not known is left out. Unknown keys are to be ignored.
+"""
+
+from dataclasses import dataclass, fields
+
+import msgpack
+
+from shared.control_message import ByeReason
+
+
+@dataclass(frozen=True, slots=True)
+class PlayerStatus:
+    """One status message; the fields are explained above."""
+
+    present: bool
+    life: str | None = None
+    plain: bool | None = None
+    state: str | None = None
+    mode: str | None = None
+    muted: bool | None = None
+    generator: str | None = None
+    fps: float | None = None
+    playout_delay_ms: float | None = None
+    latency_ms: dict[str, float] | None = None
+    loss: float | None = None
+    wire_bps_forward: int | None = None
+    wire_bps_reverse: int | None = None
+    audio_wire_bps: int | None = None
+    connection_bps: int | None = None
+    picture_hop_bps: int | None = None
+    references: int | None = None
+    audio_clock: tuple[int, int] | None = None
+    video_clock: tuple[int, int] | None = None
+
+
+def pack_status(status: PlayerStatus) -> bytes:
+    """Its bytes."""
+    known = {field.name: getattr(status, field.name) for field in fields(status)}
+    packed: bytes = msgpack.packb(
+        {"t": "status", **{name: value for name, value in known.items() if value is not None}}
+    )
+    return packed
+
+
+def pack_farewell(reason: ByeReason) -> bytes:
+    """The bytes of the last message."""
+    packed: bytes = msgpack.packb({"t": "bye", "reason": reason.value})
+    return packed

@@ -1,0 +1,130 @@
+"""A publishing session: the connection of a party that sends (RFC 9725)."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+
+from receiver.message_rate import MessageRate
+from receiver.plain_stream import PlainStream
+from receiver.published_stream import OpenStream, PublishedStream, PublisherLink
+from receiver.rooms import Seat
+from receiver.session import OnEnd, Session
+from shared.clock import Clock
+from shared.control_message import Bye, ByeReason, pack_control
+from shared.errors import BitstreamError, VersionError
+from shared.limits import CONTROL_MESSAGES_PER_SECOND, PARAMETER_MESSAGES_PER_SECOND
+from shared.metrics import Metrics
+from shared.webrtc import aiortc_patches
+from shared.webrtc.audio import OpusArrivals, OpusPacket
+from shared.webrtc.channel import CONTROL, PARAMETERS
+from shared.webrtc.ice_servers import IceServer
+from shared.webrtc.opus_sdp import OpusPreferences, prefer_opus
+
+logger = logging.getLogger(__name__)
+
+FAREWELL_SECONDS = 0.1
+"""What a `bye` gets to leave the machine before the connection closes under it."""
+
+
+class WhipSession(Session):
+    """A party's connection and the stream that is made of it."""
+
+    def __init__(
+        self,
+        session_id: str,
+        seat: Seat,
+        *,
+        open_stream: OpenStream,
+        clock: Clock,
+        metrics: Metrics,
+        ice_servers: Sequence[IceServer],
+        on_end: OnEnd,
+    ) -> None:
+        super().__init__(
+            session_id, seat, clock=clock, metrics=metrics, ice_servers=ice_servers, on_end=on_end
+        )
+        self._open_stream = open_stream
+        self._control_rate = MessageRate(CONTROL_MESSAGES_PER_SECOND)
+        self._parameter_rate = MessageRate(PARAMETER_MESSAGES_PER_SECOND)
+        self._audio = OpusArrivals(self._on_audio, lambda reason: metrics.count("drops", reason))
+        self.stream: PublishedStream | None = None
+
+    async def open(self, offer: str) -> str:
+        self.peer.accept_channels([(CONTROL, self._on_control), (PARAMETERS, self._on_parameters)])
+        await self.peer.accept_offer(offer)
+        has_channels = self.peer.connection.sctp is not None
+        video = None
+        for transceiver in self.peer.connection.getTransceivers():
+            if transceiver.kind == "audio":
+                aiortc_patches.tap_rtp(transceiver.receiver, self._audio.on_rtp)
+                aiortc_patches.tap_sender_reports(transceiver.receiver, self._audio.on_report)
+            elif has_channels or video is not None:
+                # A track that nobody reads would fill aiortc's unbounded queue.
+                aiortc_patches.tap_rtp(
+                    transceiver.receiver, lambda packet: self._metrics.count("drops", "video")
+                )
+            else:
+                video = transceiver.receiver.track
+        if has_channels:
+            link = PublisherLink(
+                send_control=lambda message: self.peer.send(CONTROL, message),
+                send_parameters=lambda message: self.peer.send(PARAMETERS, message),
+            )
+            self.stream = self._open_stream(link)
+        else:
+            self.stream = PlainStream(video, self._metrics)
+        answer = prefer_opus(await self.peer.answer(), OpusPreferences())
+        self.start(self.stream.run())
+        self.start(self.watch())
+        return answer
+
+    def on_datagram(self) -> None:
+        super().on_datagram()
+        if self.stream is not None:
+            self.stream.on_datagram()
+
+    @property
+    def audio_lost(self) -> int:
+        """Audio packets that never came."""
+        return self._audio.lost
+
+    @property
+    def audio_received(self) -> int:
+        return self._audio.received
+
+    def _on_audio(self, packet: OpusPacket) -> None:
+        if self.stream is not None:
+            self.stream.on_audio(packet)
+
+    def _on_control(self, message: bytes) -> None:
+        if self._control_rate.allows(self._clock.now_ns()):
+            self._hand_over(message, lambda stream: stream.on_control(message))
+        else:
+            self.breach(f"more than {CONTROL_MESSAGES_PER_SECOND} control messages a second")
+
+    def _on_parameters(self, message: bytes) -> None:
+        if self._parameter_rate.allows(self._clock.now_ns()):
+            self._hand_over(message, lambda stream: stream.on_parameters(message))
+        else:
+            self.breach(f"more than {PARAMETER_MESSAGES_PER_SECOND} parameter messages a second")
+
+    def _hand_over(self, message: bytes, deliver: Callable[[PublishedStream], None]) -> None:
+        if self.stream is None:
+            return
+        try:
+            deliver(self.stream)
+        except VersionError as error:
+            logger.warning("room %s, party %s: %s", self.seat.room, self.seat.party, error)
+            self._metrics.count("refused", "version")
+            self.end(ByeReason.VERSION)
+        except BitstreamError as error:
+            self._metrics.count("drops", "bitstream")
+            self.breach(f"message of {len(message)} bytes dropped: {error}")
+
+    async def close(self, reason: ByeReason) -> None:
+        if self.peer.send(CONTROL, pack_control(Bye(reason))):
+            await asyncio.sleep(FAREWELL_SECONDS)
+        await self.stop_tasks()
+        if self.stream is not None:
+            await self.stream.close()
+        await self.peer.close()

@@ -1,0 +1,416 @@
+"""The one file that knows the insides of aiortc 1.16 and aioice 0.13.
+
+`apply()` mends what every connection of ours needs; the other functions reach into one
+connection for what the public interface does not offer. With another version of aiortc,
+`apply()` warns once and patches nothing.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import aioice.ice
+import aiortc
+import aiortc.codecs.vpx
+import aiortc.rtcsctptransport
+from aiortc import RTCPeerConnection, RTCRtpReceiver, RTCRtpSender
+from aiortc.rtcrtpreceiver import StreamStatistics
+from aiortc.rtcsctptransport import InitChunk, RTCSctpTransport, serialize_packet
+from aiortc.rtp import RtcpSenderInfo, RtcpSrPacket, RtpPacket
+
+from shared.clock import TICKS_PER_SECOND, ticks_difference, ticks_from_ntp
+from shared.webrtc.wire_counter import (
+    IPV4_UDP_HEADER_BYTES,
+    IPV6_UDP_HEADER_BYTES,
+    WireCounter,
+)
+
+logger = logging.getLogger(__name__)
+
+SUPPORTED_AIORTC = "1.16."
+
+SCTP_INITIAL_RTO_SECONDS = 0.5
+"""Instead of 3: under 10 % of loss the channels then open in seconds, not in half a minute."""
+
+SCTP_MAX_INIT_RETRANSMISSIONS = 55
+"""Half a minute of INITs, as before, at the shorter time-out."""
+
+SCTP_SACK_DELAY_SECONDS = 0.15
+"""A SACK answers every second packet, or the first after this time (RFC 9260, section 6.2: at
+most 0.2 s); aiortc answers each, which doubles the packets of a thin link's way back."""
+
+SCTP_MAX_REASSEMBLY_BYTES = 512 * 1024
+"""Unfinished messages of one peer; aiortc announces a window but never enforces it."""
+
+CONSENT_FAILURES = 60
+"""Instead of 6: at 50 % of loss six unanswered checks in a row are common. Our own liveness
+(30 s without a datagram) ends a connection that is really gone."""
+
+EARLY_REPORT_SECONDS = (0.0, 0.1, 0.3)
+"""When sender reports follow the first packet, before aiortc's own, one a second: a receiver
+cannot place audio in time before it holds one, and any of them may be lost."""
+
+_OBSERVER = "_kilocall_observer"
+
+
+@runtime_checkable
+class CaptureTimed(Protocol):
+    """A track that knows when what it sent last was captured."""
+
+    @property
+    def last_capture_time(self) -> int | None:
+        """90 kHz ticks modulo 2^32 of the packet or frame that `recv` returned last."""
+
+
+@dataclass(frozen=True, slots=True)
+class RtpArrival:
+    """An RTP packet as it came, before any jitter buffer."""
+
+    payload: bytes
+    payload_type: int
+    codec: str
+    """Lower-case name of the negotiated codec, "opus" for instance."""
+
+    sequence_number: int
+    timestamp: int
+    ssrc: int
+    arrival_ns: int
+    """Monotonic."""
+
+    marker: bool = False
+    """The last packet of a picture, or the first after a pause in speech."""
+
+
+@dataclass(frozen=True, slots=True)
+class SenderReport:
+    """The clock pair of an RTCP sender report (RFC 3550, section 6.4.1)."""
+
+    ssrc: int
+    capture_time: int
+    """The NTP time of the report in 90 kHz ticks modulo 2^32."""
+
+    timestamp: int
+    """The RTP timestamp of the same moment."""
+
+
+@dataclass(frozen=True, slots=True)
+class _DatagramObserver:
+    counter: WireCounter
+    on_received: Callable[[], None] | None
+
+
+_applied: bool | None = None
+
+
+def apply() -> bool:
+    """Patch aiortc and aioice once for this process; False when their version is not known."""
+    global _applied
+    if _applied is None:
+        _applied = aiortc.__version__.startswith(SUPPORTED_AIORTC)
+        if _applied:
+            _patch_sctp()
+            _patch_ice()
+            _patch_sender_reports()
+        else:
+            logger.warning(
+                "aiortc %s is not patched, only %sx is known: channels may fail to open under loss",
+                aiortc.__version__,
+                SUPPORTED_AIORTC,
+            )
+    return _applied
+
+
+def _patch_sctp() -> None:
+    aiortc.rtcsctptransport.SCTP_RTO_INITIAL = SCTP_INITIAL_RTO_SECONDS
+    aiortc.rtcsctptransport.SCTP_MAX_INIT_RETRANS = SCTP_MAX_INIT_RETRANSMISSIONS
+
+    transport: Any = RTCSctpTransport
+    send_chunk = transport._send_chunk
+    send_sack = transport._send_sack
+    receive_data_chunk = transport._receive_data_chunk
+    set_state = transport._set_state
+
+    async def _send_chunk(self: Any, chunk: Any) -> None:
+        # An INIT carries tag 0 (RFC 9260, section 8.5.1). aiortc puts the peer's tag into one
+        # that it repeats after having seen the peer's own; the peer drops it, for ever.
+        if isinstance(chunk, InitChunk):
+            await self.transport._send_data(
+                serialize_packet(self._local_port, self._remote_port, 0, chunk)
+            )
+        else:
+            await send_chunk(self, chunk)
+
+    async def _send_sack(self: Any) -> None:
+        handle = getattr(self, "_kilocall_sack_handle", None)
+        if handle is None and not self._sack_misordered and not self._sack_duplicates:
+            self._sack_needed = False
+            self._kilocall_sack_handle = self._loop.call_later(
+                SCTP_SACK_DELAY_SECONDS, _send_delayed_sack, self
+            )
+            return
+        _cancel_sack(self)
+        await send_sack(self)
+
+    def _send_delayed_sack(self: Any) -> None:
+        async def send() -> None:
+            try:
+                await send_sack(self)
+            except ConnectionError:
+                logger.debug("delayed SACK not sent: connection closed")
+
+        self._kilocall_sack_handle = None
+        # The loop holds only weak references to tasks.
+        self._kilocall_sack_task = asyncio.ensure_future(send())
+
+    def _cancel_sack(self: Any) -> None:
+        handle = getattr(self, "_kilocall_sack_handle", None)
+        if handle is not None:
+            handle.cancel()
+            self._kilocall_sack_handle = None
+
+    async def _receive_data_chunk(self: Any, chunk: Any) -> None:
+        await receive_data_chunk(self, chunk)
+        held = 1024 * 1024 - self._advertised_rwnd
+        if held > SCTP_MAX_REASSEMBLY_BYTES:
+            logger.warning(
+                "SCTP association aborted: %d bytes of unfinished messages, at most %d are held",
+                held,
+                SCTP_MAX_REASSEMBLY_BYTES,
+            )
+            await self._abort()
+            self._set_state(self.State.CLOSED)
+
+    def _set_state(self: Any, state: Any) -> None:
+        if state == self.State.CLOSED:
+            _cancel_sack(self)
+            self._inbound_streams.clear()
+        set_state(self, state)
+
+    transport._send_chunk = _send_chunk
+    transport._send_sack = _send_sack
+    transport._receive_data_chunk = _receive_data_chunk
+    transport._set_state = _set_state
+
+
+def _patch_ice() -> None:
+    aioice.ice.CONSENT_FAILURES = CONSENT_FAILURES
+    get_host_addresses = aioice.ice.get_host_addresses
+
+    def addresses_or_loopback(use_ipv4: bool, use_ipv6: bool) -> list[str]:
+        # aioice leaves loopback out, so that without a network no call is possible at all.
+        return get_host_addresses(use_ipv4, use_ipv6) or ["127.0.0.1"]
+
+    aioice.ice.get_host_addresses = addresses_or_loopback
+
+    protocol: Any = aioice.ice.StunProtocol
+    datagram_received = protocol.datagram_received
+    send_data = protocol.send_data
+    send_stun = protocol.send_stun
+
+    def _datagram_received(self: Any, data: bytes, addr: tuple[Any, ...]) -> None:
+        observer: _DatagramObserver | None = getattr(self.receiver, _OBSERVER, None)
+        if observer is not None:
+            observer.counter.received(data, _header_bytes(addr))
+            if observer.on_received is not None:
+                observer.on_received()
+        datagram_received(self, data, addr)
+
+    async def _send_data(self: Any, data: bytes, addr: tuple[str, int]) -> None:
+        observer: _DatagramObserver | None = getattr(self.receiver, _OBSERVER, None)
+        if observer is not None:
+            observer.counter.sent(data, _header_bytes(addr))
+        await send_data(self, data, addr)
+
+    def _send_stun(self: Any, message: Any, addr: tuple[str, int]) -> None:
+        observer: _DatagramObserver | None = getattr(self.receiver, _OBSERVER, None)
+        if observer is not None:
+            observer.counter.sent(bytes(message), _header_bytes(addr))
+        send_stun(self, message, addr)
+
+    protocol.datagram_received = _datagram_received
+    protocol.send_data = _send_data
+    protocol.send_stun = _send_stun
+
+
+def _header_bytes(addr: tuple[Any, ...]) -> int:
+    return IPV6_UDP_HEADER_BYTES if ":" in addr[0] else IPV4_UDP_HEADER_BYTES
+
+
+def _patch_sender_reports() -> None:
+    sender: Any = RTCRtpSender
+    run_rtcp = sender._run_rtcp
+    send_rtcp = sender._send_rtcp
+    next_encoded_frame = sender._next_encoded_frame
+
+    async def _next_encoded_frame(self: Any, codec: Any) -> Any:
+        frame = await next_encoded_frame(self, codec)
+        if frame is not None and not hasattr(self, "_kilocall_early_reports"):
+            # Runs once this frame is on its way.
+            self._kilocall_early_reports = asyncio.ensure_future(_send_early_reports(self))
+        return frame
+
+    async def _send_rtcp(self: Any, packets: list[Any]) -> None:
+        first = packets[0]
+        if isinstance(first, RtcpSrPacket):
+            # Only who has sent media sends sender reports (RFC 3550, section 6.4); aiortc
+            # sends them from empty tracks too, a kilobit per second of nothing.
+            if first.sender_info.packet_count == 0:
+                return
+            first.sender_info = _captured_report(self, first.sender_info)
+        await send_rtcp(self, packets)
+
+    async def _run_rtcp(self: Any) -> None:
+        await run_rtcp(self)
+        early = getattr(self, "_kilocall_early_reports", None)
+        if early is not None:
+            early.cancel()
+
+    sender._next_encoded_frame = _next_encoded_frame
+    sender._send_rtcp = _send_rtcp
+    sender._run_rtcp = _run_rtcp
+
+
+def _captured_report(sender: Any, info: RtcpSenderInfo) -> RtcpSenderInfo:
+    """Aim the report at the moment of capture.
+
+    aiortc pairs the last RTP timestamp with the time of sending. The NTP half must stay, as
+    round trips are measured by it, so the RTP half is moved to what the RTP clock of the
+    capture showed (or will show) at that time.
+    """
+    track = sender.track
+    if not isinstance(track, CaptureTimed) or track.last_capture_time is None:
+        return info
+    clock_rate = 48_000 if sender.kind == "audio" else TICKS_PER_SECOND
+    ahead = ticks_difference(ticks_from_ntp(info.ntp_timestamp), track.last_capture_time)
+    info.rtp_timestamp = (info.rtp_timestamp + ahead * clock_rate // TICKS_PER_SECOND) % 2**32
+    return info
+
+
+async def _send_early_reports(sender: Any) -> None:
+    elapsed = 0.0
+    for moment in EARLY_REPORT_SECONDS:
+        await asyncio.sleep(moment - elapsed)
+        elapsed = moment
+        info = RtcpSenderInfo(
+            ntp_timestamp=sender._RTCRtpSender__ntp_timestamp,
+            rtp_timestamp=sender._RTCRtpSender__rtp_timestamp,
+            packet_count=sender._RTCRtpSender__packet_count & 0xFFFFFFFF,
+            octet_count=sender._RTCRtpSender__octet_count & 0xFFFFFFFF,
+        )
+        await sender._send_rtcp([RtcpSrPacket(ssrc=sender._ssrc, sender_info=info)])
+
+
+def limit_video_bitrate(maximum_bps: int) -> None:
+    """Cap VP8 of this process; encoders created later start at the cap and obey the viewer's
+    REMB below it, down to a half."""
+    aiortc.codecs.vpx.MIN_BITRATE = maximum_bps // 2
+    aiortc.codecs.vpx.DEFAULT_BITRATE = maximum_bps
+    aiortc.codecs.vpx.MAX_BITRATE = maximum_bps
+
+
+def tap_rtp(receiver: RTCRtpReceiver, on_packet: Callable[[RtpArrival], None]) -> None:
+    """Hand each RTP packet of `receiver` to `on_packet` instead of buffering and decoding it.
+
+    Loss and jitter still go into the receiver reports. To be called before packets come.
+    """
+    internals: Any = receiver
+    streams: dict[int, StreamStatistics] = internals._RTCRtpReceiver__remote_streams
+    codecs: dict[int, Any] = internals._RTCRtpReceiver__codecs
+
+    async def _handle_rtp_packet(packet: RtpPacket, arrival_time_ms: int) -> None:
+        codec = codecs.get(packet.payload_type)
+        if codec is None:
+            return
+        if packet.ssrc not in streams:
+            # One sender has one SSRC at a time; an endless row of them is no sender.
+            while len(streams) >= 4:
+                del streams[next(iter(streams))]
+            streams[packet.ssrc] = StreamStatistics(codec.clockRate)
+        streams[packet.ssrc].add(packet)
+        on_packet(
+            RtpArrival(
+                payload=packet.payload,
+                payload_type=packet.payload_type,
+                codec=codec.name.lower(),
+                sequence_number=packet.sequence_number,
+                timestamp=packet.timestamp,
+                ssrc=packet.ssrc,
+                arrival_ns=time.monotonic_ns(),
+                marker=bool(packet.marker),
+            )
+        )
+
+    internals._handle_rtp_packet = _handle_rtp_packet
+
+
+def tap_sender_reports(receiver: RTCRtpReceiver, on_report: Callable[[SenderReport], None]) -> None:
+    """Tell `on_report` the clock pair of each RTCP sender report that `receiver` gets."""
+    internals: Any = receiver
+    handle_rtcp_packet = internals._handle_rtcp_packet
+
+    async def _handle_rtcp_packet(packet: Any) -> None:
+        if isinstance(packet, RtcpSrPacket) and packet.sender_info.ntp_timestamp != 0:
+            on_report(
+                SenderReport(
+                    ssrc=packet.ssrc,
+                    capture_time=ticks_from_ntp(packet.sender_info.ntp_timestamp),
+                    timestamp=packet.sender_info.rtp_timestamp,
+                )
+            )
+        await handle_rtcp_packet(packet)
+
+    internals._handle_rtcp_packet = _handle_rtcp_packet
+
+
+def clock_pair(sender: RTCRtpSender) -> tuple[int, int] | None:
+    """(RTP timestamp, capture time in ticks) of what `sender` sent last; None before that."""
+    track = sender.track
+    internals: Any = sender
+    if (
+        internals._RTCRtpSender__packet_count == 0
+        or not isinstance(track, CaptureTimed)
+        or track.last_capture_time is None
+    ):
+        return None
+    return internals._RTCRtpSender__rtp_timestamp, track.last_capture_time
+
+
+def round_trip_seconds(sender: RTCRtpSender) -> float | None:
+    """The round trip that RTCP measured; None before the first receiver report."""
+    internals: Any = sender
+    return internals._RTCRtpSender__rtt
+
+
+def count_datagrams(
+    connection: RTCPeerConnection,
+    counter: WireCounter,
+    on_received: Callable[[], None] | None = None,
+) -> None:
+    """Count every datagram of `connection` at its UDP sockets; `on_received` shows life.
+
+    To be called when the media and channels exist, so before the first description is set.
+    What TURN adds around a datagram is not counted.
+    """
+    observer = _DatagramObserver(counter, on_received)
+    for transport in _ice_transports(connection):
+        setattr(transport._connection, _OBSERVER, observer)
+
+
+def label_video(connection: RTCPeerConnection, counter: WireCounter) -> None:
+    """Tell `counter` which payload types and SSRCs are video; once both descriptions are set."""
+    payload_types: set[int] = set()
+    ssrcs: set[int] = set()
+    for transceiver in connection.getTransceivers():
+        if transceiver.kind == "video":
+            internals: Any = transceiver
+            payload_types.update(codec.payloadType for codec in internals._codecs)
+            ssrcs.add(internals.sender._ssrc)
+    counter.set_video(frozenset(payload_types), frozenset(ssrcs))
+
+
+def _ice_transports(connection: RTCPeerConnection) -> set[Any]:
+    internals: Any = connection
+    return set(internals._RTCPeerConnection__iceTransports)
