@@ -10,6 +10,7 @@ from itertools import islice
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
 
 from shared.parameters import Image
@@ -44,4 +45,4 @@ def clip_frames(path: Path, count: int | None = None) -> Iterator[Image]:
     """The first `count` pictures of a clip, or all."""
     with av.open(str(path)) as container:
         for frame in islice(container.decode(video=0), count):
-            yield frame.to_ndarray(format="rgb24")
+            yield np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
