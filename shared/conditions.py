@@ -50,7 +50,7 @@ CONDITION_SIZE = sum(CHANNEL_SIZES.values())
 _EXTENSION_SIZE = 64
 """Side of the grid on which the displacement is extended, whatever the size of the condition."""
 
-EXTENSION_SIGMA = 2.0
+EXTENSION_SIGMA = 2.5
 """Standard deviation of the extending blur, in cells of that grid."""
 
 _BACKGROUND_DENSITY = 0.02
@@ -182,11 +182,14 @@ class ConditionRenderer:
         coarse_shape = (min(self.width, _EXTENSION_SIZE), min(self.height, _EXTENSION_SIZE))
         coarse = weighted
         if coarse.shape[1::-1] != coarse_shape:
-            coarse = cv2.resize(weighted, coarse_shape, interpolation=cv2.INTER_AREA)
+            coarse = _resize(weighted, coarse_shape, cv2.INTER_AREA)
         # Beyond the picture nothing is known: zeros in numerator and denominator alike.
-        blurred = cv2.GaussianBlur(coarse, (0, 0), EXTENSION_SIGMA, borderType=cv2.BORDER_CONSTANT)
+        blurred = np.asarray(
+            cv2.GaussianBlur(coarse, (0, 0), EXTENSION_SIGMA, borderType=cv2.BORDER_CONSTANT),
+            np.float32,
+        )
         if blurred.shape != weighted.shape:
-            blurred = cv2.resize(blurred, (self.width, self.height), interpolation=cv2.INTER_LINEAR)
+            blurred = _resize(blurred, (self.width, self.height), cv2.INTER_LINEAR)
         _extend(raster.triangle, self._surfaces, blurred, exact)
         return exact
 
@@ -204,6 +207,10 @@ class ConditionRenderer:
             visible[0],
         )
         return visible
+
+
+def _resize(planes: FloatArray, size: tuple[int, int], interpolation: int) -> FloatArray:
+    return np.asarray(cv2.resize(planes, size, interpolation=interpolation), np.float32)
 
 
 def parse_channels(names: Sequence[str]) -> tuple[Channel, ...]:

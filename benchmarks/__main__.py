@@ -1,0 +1,25 @@
+"""`python -m benchmarks`: everything that measures, one sub-command each."""
+
+import sys
+
+import typer
+
+from benchmarks import quality, reconstruct
+from shared.errors import KilocallError
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app.command("quality")(quality.command)
+app.command("reconstruct")(reconstruct.command)
+
+
+def main() -> None:
+    """Run a sub-command; what we raise on purpose is one line and exit status 2."""
+    try:
+        app()
+    except KilocallError as err:
+        typer.echo(f"kilocall: {err}", err=True)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,127 @@
+"""The receiving side of a call without network and clock: every frame of a clip, rebuilt."""
+
+from collections import deque
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from benchmarks.clip import ClipFrame
+from benchmarks.driving import DrivingFrame
+from shared.codec import FaceDecoder, FaceEncoder
+from shared.face_renderer import FaceRenderer, PreparedReference
+from shared.parameters import Crop, FaceParameters, Image, Reference
+from shared.receiver_report import ReceiverReport
+from shared.reference_set import ReferenceSelector
+
+SET_FADE_NS = 200_000_000
+"""Cross-fade to the next set after a crop move (DESIGN 2)."""
+
+_TICK_NS = 40_000_000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RebuiltFrame:
+    """A frame and what the other side sees of it."""
+
+    frame: ClipFrame
+    crop: Crop | None
+    """Of the rebuilt picture; None before the first face."""
+
+    image: Image | None
+    """(S, S, 3); None before the first reference. Repeats where no face is followed."""
+
+    parameters: FaceParameters | None
+    """As decoded; None where the picture is a repetition."""
+
+    weights: tuple[tuple[int, float], ...]
+    """(reference_id, weight) of the references shown."""
+
+    references: tuple[Reference, ...]
+    """That arrived with this frame."""
+
+    message_bytes: int
+    """Of the parameter message, one frame each."""
+
+
+class OfflineCall:
+    """Encode, decode, select and render, frame for frame; for one clip."""
+
+    def __init__(self, renderer: FaceRenderer, *, lossless_parameters: bool = False) -> None:
+        """`lossless_parameters` leaves the codec out."""
+        self._renderer = renderer
+        self._lossless = lossless_parameters
+        self._encoder, self._decoder = FaceEncoder(), FaceDecoder()
+        self._selector = ReferenceSelector()
+        self._sets: dict[int, dict[int, PreparedReference]] = {}
+        self._set_id: int | None = None
+        self._past: deque[tuple[int, FaceParameters]] = deque(maxlen=256)
+        self._last: Image | None = None
+        self._fade_from: Image | None = None
+        self._fade_start_ns = 0
+
+    def show(self, driving: DrivingFrame) -> RebuiltFrame:
+        """The next frame, sent, received and rendered."""
+        for reference in driving.references:
+            prepared = self._renderer.prepare(reference)
+            self._sets.setdefault(reference.set_id, {})[reference.reference_id] = prepared
+        parameters, message_bytes = driving.parameters, 0
+        weights: list[tuple[int, float]] = []
+        held = self._sets.get(driving.set_id, {})
+        if parameters is not None and held:
+            now_ns = driving.frame.time_ns
+            if not self._lossless:
+                parameters, message_bytes = self._transmit(parameters, driving.set_id)
+            self._enter_set(driving.set_id, now_ns)
+            references = [prepared.reference for prepared in held.values()]
+            weights = self._selector.choose(parameters, references, now_ns)
+            weighted = [(held[number], weight) for number, weight in weights]
+            image = self._renderer.render_mixture(weighted, parameters, self._past_at(now_ns))
+            self._past.appendleft((now_ns, parameters))
+            self._last = self._faded(image, now_ns)
+        else:
+            parameters = None
+        return RebuiltFrame(
+            frame=driving.frame,
+            crop=driving.crop,
+            image=self._last,
+            parameters=parameters,
+            weights=tuple(weights),
+            references=driving.references,
+            message_bytes=message_bytes,
+        )
+
+    def _transmit(self, parameters: FaceParameters, set_id: int) -> tuple[FaceParameters, int]:
+        message = self._encoder.encode([parameters], set_id=set_id)
+        decoded = self._decoder.decode(message)
+        self._encoder.acknowledge(
+            ReceiverReport(newest=decoded.sequence, held=0, delay_ms=0, loss=0, jitter_ms=0)
+        )
+        return decoded.frames[0], len(message)
+
+    def _enter_set(self, set_id: int, now_ns: int) -> None:
+        if set_id == self._set_id:
+            return
+        if self._set_id is not None:
+            self._sets.pop(self._set_id, None)
+            self._fade_from, self._fade_start_ns = self._last, now_ns
+        self._set_id = set_id
+        self._selector.reset()
+
+    def _faded(self, image: Image, now_ns: int) -> Image:
+        weight = 1 - (now_ns - self._fade_start_ns) / SET_FADE_NS
+        if self._fade_from is None or weight <= 0:
+            self._fade_from = None
+            return image
+        faded = cv2.addWeighted(image, 1 - weight, self._fade_from, weight, 0)
+        return np.asarray(faded, np.uint8)
+
+    def _past_at(self, now_ns: int) -> list[FaceParameters]:
+        """Frames shown 40, 80 ... ms ago, as far as any were shown."""
+        past: list[FaceParameters] = []
+        for tick in range(1, self._renderer.generator.history + 1):
+            if not self._past:
+                break
+            wanted = now_ns - tick * _TICK_NS
+            past.append(min(self._past, key=lambda shown: abs(shown[0] - wanted))[1])
+        return past

@@ -1,0 +1,28 @@
+"""The generator that does nothing: the reference as it is, the floor under every other."""
+
+import numpy as np
+
+from shared.conditions import Channel
+from shared.features import Features
+from shared.parameters import CROP_SIZE, FloatArray, Image
+
+
+class StillGenerator:
+    """Shows the reference's own picture, whatever the driving frame."""
+
+    name = "still"
+    size = CROP_SIZE
+    channels = (Channel.MASK,)
+    condition_size = (16, 16)
+    history = 0
+
+    def prepare(self, image: Image, conditions: FloatArray) -> Features:
+        return Features({"image": np.ascontiguousarray(image)})
+
+    def generate(
+        self, features: Features, conditions: FloatArray, past_pncc: FloatArray | None = None
+    ) -> Image:
+        return np.asarray(features.tensors["image"], np.uint8)
+
+    def close(self) -> None:
+        """Nothing to release."""
