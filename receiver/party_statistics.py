@@ -1,0 +1,52 @@
+"""Numbers about a party over about a second, for people to read."""
+
+from receiver.frame_player import FramePlayer
+from receiver.party_state import PartyStatistics
+
+_WINDOW_NS = 1_000_000_000
+
+
+class StatisticsWindow:
+    """Counts between two readings; pure."""
+
+    def __init__(self, now_ns: int) -> None:
+        self._since_ns = now_ns
+        self._pictures = 0
+        self._messages = 0
+        self._bytes = 0
+        self._ticks = 0
+        self._concealed = 0
+
+    def add_picture(self) -> None:
+        """A rebuilt picture went to the viewers."""
+        self._pictures += 1
+
+    def add_message(self, size: int) -> None:
+        """A parameter message of so many bytes came."""
+        self._messages += 1
+        self._bytes += size
+
+    def read(
+        self, player: FramePlayer, *, loss: float, references_held: int, now_ns: int
+    ) -> PartyStatistics | None:
+        """What happened since the last reading; None before a second has passed."""
+        elapsed_ns = now_ns - self._since_ns
+        if elapsed_ns < _WINDOW_NS:
+            return None
+        seconds = elapsed_ns / 1e9
+        ticks = player.counts.total - self._ticks
+        concealed = player.counts.concealed - self._concealed
+        statistics = PartyStatistics(
+            frames_per_second=self._pictures / seconds,
+            messages_per_second=self._messages / seconds,
+            payload_bps=self._bytes * 8 / seconds,
+            loss=loss,
+            concealed=concealed / ticks if ticks else 0.0,
+            playout_delay_ms=player.playout.delay_ms,
+            jitter_ms=player.playout.jitter_ms,
+            references_held=references_held,
+        )
+        self._since_ns = now_ns
+        self._pictures = self._messages = self._bytes = 0
+        self._ticks, self._concealed = player.counts.total, player.counts.concealed
+        return statistics

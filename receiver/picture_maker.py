@@ -1,0 +1,110 @@
+"""One party's pictures, one after the other: nearest reference, cross-fades, colour planes.
+
+Lives in the render worker's thread.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.face_renderer import FaceRenderer, PreparedReference
+from shared.metrics import Metrics, Stage
+from shared.parameters import FaceParameters, Image
+from shared.reference_set import ReferenceSelector
+
+SET_FADE_NS = 200_000_000
+"""From the last picture of one set (one crop) to the pictures of the next."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RenderRequest:
+    """One frame to rebuild."""
+
+    references: Sequence[PreparedReference]
+    """What is held of one set; at least one."""
+
+    parameters: FaceParameters
+
+    now_ns: int
+    """The tick's local monotonic time; cross-fades run on it."""
+
+    past: Sequence[FaceParameters] = ()
+    """Frames shown before, 40 ms apart, the newest first."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RebuiltPicture:
+    """A finished frame."""
+
+    planar: NDArray[np.uint8]
+    """(3 S / 2, S): planar YUV 4:2:0, BT.601, limited range, as the video encoder takes it."""
+
+    capture_time: int
+    """90 kHz ticks modulo 2^32 of the moment it shows."""
+
+
+class PictureMaker:
+    """Renders one party's frames in order."""
+
+    def __init__(
+        self,
+        renderer: FaceRenderer,
+        *,
+        metrics: Metrics,
+        mark: Callable[[Image, int], None] | None = None,
+    ) -> None:
+        """`mark(image, capture_time)` draws into each finished picture (benchmarks only)."""
+        self._renderer = renderer
+        self._metrics = metrics
+        self._mark = mark
+        self._selector = ReferenceSelector()
+        self._set_id: int | None = None
+        self._last: Image | None = None
+        self._leaving: Image | None = None
+        self._fade_start_ns = 0
+
+    def make(self, request: RenderRequest) -> RebuiltPicture:
+        """Rebuild a frame. Raises InferenceError when a network fails."""
+        self._follow_set(request)
+        by_id = {held.reference.reference_id: held for held in request.references}
+        chosen = self._selector.choose(
+            request.parameters, [held.reference for held in request.references], request.now_ns
+        )
+        image = self._renderer.render_mixture(
+            [(by_id[number], weight) for number, weight in chosen],
+            request.parameters,
+            request.past,
+        )
+        with self._metrics.timed(Stage.VIDEO):
+            image = self._faded(image, request.now_ns)
+            self._last = image
+            return self._finished(image, request.parameters.capture_time)
+
+    def _follow_set(self, request: RenderRequest) -> None:
+        """Begin to fade when the frames are of another set than before."""
+        set_id = request.references[0].reference.set_id
+        if set_id == self._set_id:
+            return
+        self._set_id = set_id
+        self._selector.reset()
+        self._leaving = self._last
+        self._fade_start_ns = request.now_ns
+
+    def _faded(self, image: Image, now_ns: int) -> Image:
+        if self._leaving is None:
+            return image
+        weight = (now_ns - self._fade_start_ns) / SET_FADE_NS
+        if weight >= 1 or self._leaving.shape != image.shape:
+            self._leaving = None
+            return image
+        return cv2.addWeighted(image, weight, self._leaving, 1 - weight, 0).astype(np.uint8)
+
+    def _finished(self, image: Image, capture_time: int) -> RebuiltPicture:
+        if self._mark is not None:
+            image = image.copy()
+            self._mark(image, capture_time)
+        planar = cv2.cvtColor(image, cv2.COLOR_RGB2YUV_I420).astype(np.uint8, copy=False)
+        return RebuiltPicture(planar=planar, capture_time=capture_time)

@@ -1,0 +1,190 @@
+"""The ticks of one party: each asks the worker for a picture and hands it to all viewers."""
+
+import logging
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+
+from receiver.concealment import ShownFace
+from receiver.frame_player import FramePlayer
+from receiver.picture_maker import RebuiltPicture, RenderRequest
+from receiver.renderer import RenderEngine, RenderLane
+from receiver.video_track import RebuiltVideoTrack
+from shared.clock import TICKS_PER_SECOND, Clock
+from shared.errors import KilocallError
+from shared.face_renderer import PreparedReference
+from shared.metrics import Metrics, Stage
+from shared.parameters import FaceParameters
+
+_log = logging.getLogger(__name__)
+
+MAX_FAILURES = 25
+"""Frames in a row that may fail to render: a second's; then the session ends."""
+
+_STILL_NS = 500_000_000
+"""A face still for longer, past every cross-fade, is not rendered again."""
+
+_LONGEST_STEP_TICKS = 60 * TICKS_PER_SECOND
+
+Post = Callable[..., None]
+"""Runs a callable with arguments on the event loop; from any thread."""
+
+
+class PictureStream:
+    """One party's rebuilt picture. Belongs to the event loop."""
+
+    def __init__(
+        self,
+        *,
+        engine: RenderEngine,
+        lane: RenderLane,
+        player: FramePlayer,
+        references: Callable[[int], Sequence[PreparedReference]],
+        clock: Clock,
+        metrics: Metrics,
+        post: Post,
+        on_picture: Callable[[], None],
+        on_lack: Callable[[], None],
+        on_broken: Callable[[], None],
+    ) -> None:
+        """`references(set_id)`: those held of a set.
+
+        `on_lack`: a tick was of a set of which nothing is held; `on_broken`: MAX_FAILURES.
+        """
+        self._engine = engine
+        self._lane = lane
+        self._player = player
+        self._references = references
+        self._clock = clock
+        self._metrics = metrics
+        self._post = post
+        self._on_picture = on_picture
+        self._on_lack = on_lack
+        self._on_broken = on_broken
+        self._viewers: list[RebuiltVideoTrack] = []
+        self._past: deque[FaceParameters] = deque(maxlen=max(engine.history, 1))
+        self._last_request: RenderRequest | None = None
+        self._still_since_ns = 0
+        self._last_picture: RebuiltPicture | None = None
+        self._pts: int | None = None
+        self._pts_shift = 0
+        self._failures = 0
+        self.render_ns = 0.0
+        """Smoothed time from a tick to its picture."""
+
+    def subscribe(self) -> RebuiltVideoTrack:
+        """A track for one more viewer; its `stop` ends the subscription."""
+        track = RebuiltVideoTrack(
+            clock=self._clock, metrics=self._metrics, on_stop=self._viewers_without
+        )
+        self._viewers.append(track)
+        return track
+
+    def _viewers_without(self, track: RebuiltVideoTrack) -> None:
+        self._viewers = [viewer for viewer in self._viewers if viewer is not track]
+
+    def close(self) -> None:
+        """End the viewers' tracks and forget the last picture."""
+        for track in list(self._viewers):
+            track.stop()
+        self._last_picture = self._last_request = None
+
+    def next_tick_ns(self) -> int | None:
+        """Local monotonic ns at which `tick` is due; None while there is nothing to show."""
+        return self._player.next_due_ns(self._clock.now_ns())
+
+    def tick(self) -> None:
+        """Show the moment that is due now."""
+        now_ns = self._clock.now_ns()
+        tick = self._player.tick(now_ns)
+        if tick is None:
+            return
+        time, shown = tick
+        self._metrics.observe_ms(Stage.PLAYOUT, self._player.playout.delay_ms)
+        self._metrics.count("ticks", shown.kind.value)
+        references = self._references(shown.set_id)
+        if not references:
+            self._metrics.count("frames_dropped", "no_reference")
+            self._on_lack()
+            return
+        request = self._request(shown, references, now_ns)
+        if self._is_still(request):
+            self._repeat(shown.parameters.capture_time, time)
+            return
+        self._lane.render(
+            request,
+            partial(self._post, self._deliver, time, now_ns),
+            partial(self._post, self._conceal, shown.parameters.capture_time, time),
+        )
+
+    def _request(
+        self, shown: ShownFace, references: Sequence[PreparedReference], now_ns: int
+    ) -> RenderRequest:
+        last = self._last_request
+        set_id = references[0].reference.set_id
+        if last is not None and last.references[0].reference.set_id != set_id:
+            self._past.clear()
+        request = RenderRequest(
+            references=references,
+            parameters=shown.parameters,
+            now_ns=now_ns,
+            past=tuple(self._past) if self._engine.history else (),
+        )
+        self._past.appendleft(shown.parameters)
+        if last is None or not _alike(request, last):
+            self._still_since_ns = now_ns
+        self._last_request = request
+        return request
+
+    def _is_still(self, request: RenderRequest) -> bool:
+        return (
+            request.now_ns - self._still_since_ns > _STILL_NS
+            and self._last_picture is not None
+            and not self._engine.marks
+        )
+
+    def _deliver(self, time: int, tick_ns: int, picture: RebuiltPicture) -> None:
+        self._failures = 0
+        self._last_picture = picture
+        self.render_ns += (self._clock.now_ns() - tick_ns - self.render_ns) * 0.1
+        self._offer(picture, time)
+
+    def _conceal(self, capture_time: int, time: int, error: KilocallError) -> None:
+        """A frame failed: the last picture stays; too many in a row end the session."""
+        self._failures += 1
+        self._metrics.count("frames_dropped", "failed")
+        if self._failures == 1:
+            _log.warning("a frame is concealed: %s", error)
+        if self._failures == MAX_FAILURES:
+            self._on_broken()
+        self._repeat(capture_time, time)
+
+    def _repeat(self, capture_time: int, time: int) -> None:
+        if self._last_picture is not None:
+            self._offer(replace(self._last_picture, capture_time=capture_time), time)
+
+    def _offer(self, picture: RebuiltPicture, time: int) -> None:
+        """Give a picture to every viewer, in order; pts follow the capture times."""
+        pts = time + self._pts_shift
+        if self._pts is not None and abs(pts - self._pts) > _LONGEST_STEP_TICKS:
+            # The sender's clock restarted; the viewers' time goes on.
+            self._pts_shift += self._pts + self._player.playout.period_ticks - pts
+            pts = time + self._pts_shift
+        if self._pts is not None and pts <= self._pts:
+            self._metrics.count("frames_dropped", "out_of_order")
+            return
+        self._pts = pts
+        self._metrics.count("pictures")
+        for track in self._viewers:
+            track.put(picture, pts)
+        self._on_picture()
+
+
+def _alike(request: RenderRequest, other: RenderRequest) -> bool:
+    """Whether two requests give the same picture once cross-fades are over."""
+    return list(request.references) == list(other.references) and np.array_equal(
+        request.parameters.vector, other.parameters.vector
+    )

@@ -1,0 +1,73 @@
+"""The composition root of a receiver process."""
+
+import asyncio
+
+from fastapi import FastAPI
+
+from receiver.app import create_app
+from receiver.calls import Calls
+from receiver.party_stream import PartyStream, StreamSettings
+from receiver.player_status import StatusReporter
+from receiver.published_stream import PublisherLink
+from receiver.renderer import RenderEngine
+from receiver.settings import ReceiverSettings
+from receiver.tokens import TokenAuthority
+from shared import bar_code
+from shared.clock import SystemClock
+from shared.face_model import FaceModel
+from shared.generator import load_generator
+from shared.metrics import Metrics
+
+
+class ReceiverPipeline:
+    """Everything that one receiver process runs."""
+
+    def __init__(
+        self,
+        settings: ReceiverSettings,
+        authority: TokenAuthority,
+        *,
+        stream_settings: StreamSettings | None = None,
+    ) -> None:
+        """Loads the face model and the generator. Raises ArtifactError, ConfigError."""
+        self._stream_settings = stream_settings
+        self._clock = SystemClock()
+        self.metrics = Metrics()
+        self._engine = RenderEngine(
+            FaceModel.load(),
+            load_generator(settings.generator, threads=settings.threads),
+            metrics=self.metrics,
+            mark=bar_code.draw if settings.draw_capture_time else None,
+        )
+        reporter = StatusReporter(clock=self._clock, metrics=self.metrics)
+        self.calls = Calls(
+            open_stream=self._open_stream,
+            describe=reporter.describe,
+            clock=self._clock,
+            metrics=self.metrics,
+            ice_servers=settings.ice_servers,
+            max_rooms=settings.max_rooms,
+        )
+        self.app: FastAPI = create_app(self.calls, authority, self.metrics)
+
+    @property
+    def generator_name(self) -> str:
+        return self._engine.generator_name
+
+    async def start(self) -> None:
+        """Compile and warm up, off the event loop; ready when it returns."""
+        await asyncio.to_thread(self._engine.start)
+
+    async def close(self) -> None:
+        """Say goodbye to everybody, then stop the worker."""
+        await self.calls.close()
+        await asyncio.to_thread(self._engine.close)
+
+    def _open_stream(self, link: PublisherLink) -> PartyStream:
+        return PartyStream(
+            engine=self._engine,
+            clock=self._clock,
+            metrics=self.metrics,
+            link=link,
+            settings=self._stream_settings,
+        )

@@ -1,0 +1,187 @@
+"""When each captured moment is shown: the playout delay and the ticks.
+
+A moment is shown at `clock map + delay`. The delay covers what the first frame of a message
+waits for the others (packing) and the jitter of the way, as one number: how late the first
+frames of nearly all recent messages came. A lost message says nothing about lateness and is
+not counted. Ticks follow the capture times themselves, so that a tick meets an exact frame.
+"""
+
+import math
+from collections import deque
+from dataclasses import dataclass
+from statistics import median
+
+from receiver.clock_map import ClockMap
+from receiver.parameter_track import ParameterTrack
+from shared.clock import TICKS_PER_SECOND, ns_from_ticks
+
+
+@dataclass(frozen=True, slots=True)
+class PlayoutSettings:
+    """How the playout trades delay for frames that come in time."""
+
+    percentile: float = 97.0
+    """Share of messages in percent whose first frame is to be in time."""
+
+    margin_ms: float = 6.0
+    """Added to the percentile: timers and the event loop are late too."""
+
+    start_margin_ms: float = 15.0
+    """Added instead while few messages were seen."""
+
+    slew_ms_per_s: float = 25.0
+    """The delay changes at most this fast (1 ms per 40 ms): faces slow down unseen."""
+
+    max_delay_ms: float = 500.0
+    """Later than this is lost, not late."""
+
+    window_messages: int = 128
+    """Messages that the percentile is taken over: about 10 s at two frames a message."""
+
+    start_messages: int = 12
+    """Messages after which the delay no longer jumps."""
+
+
+MIN_PERIOD_TICKS = TICKS_PER_SECOND // 60
+MAX_PERIOD_TICKS = TICKS_PER_SECOND // 5
+"""Frame rates from 5 to 60 per second are followed; slower ones are interpolated."""
+
+_PERIOD_WINDOW = 25
+_RESET_NS = 1_000_000_000
+"""The delay jumps when it is off by more than this: the path or the sender's clock changed."""
+
+
+class Playout:
+    """Ticks of one party's picture; pure: every time is handed in."""
+
+    def __init__(self, clock_map: ClockMap, *, settings: PlayoutSettings | None = None) -> None:
+        self._settings = settings or PlayoutSettings()
+        self._clock_map = clock_map
+        self._lateness_ns: deque[int] = deque(maxlen=self._settings.window_messages)
+        self._spacings: deque[int] = deque(maxlen=_PERIOD_WINDOW)
+        self._period_ticks = TICKS_PER_SECOND // 25
+        self._target_ns = 0
+        self._offset_ns = 0
+        """Local ns minus capture ns at which moments are shown now."""
+        self._moved_ns = 0
+        self._messages = 0
+
+    @property
+    def ready(self) -> bool:
+        """Whether a message was seen, so that there is something to show."""
+        return self._messages > 0
+
+    @property
+    def period_ticks(self) -> int:
+        """The sender's frame period."""
+        return self._period_ticks
+
+    @property
+    def delay_ms(self) -> float:
+        """The playout delay now, relative to the fastest message."""
+        return (self._offset_ns - self._clock_map.offset_ns) / 1e6 if self.ready else 0.0
+
+    @property
+    def target_ms(self) -> float:
+        """The playout delay that recent messages ask for."""
+        return self._target_ns / 1e6
+
+    @property
+    def jitter_ms(self) -> float:
+        """Spread of recent lateness, 95th percentile minus median."""
+        if not self._lateness_ns:
+            return 0.0
+        ordered = sorted(self._lateness_ns)
+        return (_rank(ordered, 95.0) - _rank(ordered, 50.0)) / 1e6
+
+    def set_frame_rate(self, frames_per_second: float) -> None:
+        """The rate that the sender announced; what is measured replaces it."""
+        if not self._spacings:
+            period = round(TICKS_PER_SECOND / frames_per_second)
+            self._period_ticks = min(max(period, MIN_PERIOD_TICKS), MAX_PERIOD_TICKS)
+
+    def observe_spacing(self, ticks: int) -> None:
+        """The time between two frames known to be neighbours."""
+        if MIN_PERIOD_TICKS <= ticks <= MAX_PERIOD_TICKS:
+            self._spacings.append(ticks)
+            self._period_ticks = round(median(self._spacings))
+
+    def observe_message(self, oldest_time: int, arrival_ns: int) -> None:
+        """A message came whose first frame was captured at this unwrapped time.
+
+        The clock map has seen the message before.
+        """
+        lateness_ns = arrival_ns - self._clock_map.local_ns(oldest_time)
+        limit_ns = int(self._settings.max_delay_ms * 1e6)
+        self._lateness_ns.append(min(max(lateness_ns, 0), limit_ns))
+        self._messages += 1
+        self._target_ns = self._wanted_delay_ns(limit_ns)
+        self._follow(arrival_ns)
+
+    def _wanted_delay_ns(self, limit_ns: int) -> int:
+        if self._messages <= self._settings.start_messages:
+            wanted_ns = max(self._lateness_ns) + self._settings.start_margin_ms * 1e6
+        else:
+            wanted_ns = _rank(sorted(self._lateness_ns), self._settings.percentile)
+            wanted_ns += self._settings.margin_ms * 1e6
+        return min(int(wanted_ns), limit_ns)
+
+    def _follow(self, now_ns: int) -> None:
+        """Move the shown offset towards the wanted one, slowly once the picture runs."""
+        wanted_ns = self._clock_map.offset_ns + self._target_ns
+        gap_ns = wanted_ns - self._offset_ns
+        starting = self._messages <= self._settings.start_messages
+        if self._messages == 1 or abs(gap_ns) > _RESET_NS or (starting and gap_ns > 0):
+            self._offset_ns = wanted_ns
+        else:
+            reach_ns = int((now_ns - self._moved_ns) * self._settings.slew_ms_per_s / 1e3)
+            self._offset_ns += min(max(gap_ns, -reach_ns), reach_ns)
+        self._moved_ns = now_ns
+
+    def restart(self) -> None:
+        """The sender's clock restarted: what was measured means nothing any more."""
+        self._lateness_ns.clear()
+        self._messages = 0
+
+    def due_ns(self, time: int) -> int:
+        """Local monotonic ns at which the moment of this unwrapped time is shown."""
+        return ns_from_ticks(time) + self._offset_ns
+
+    def time_at(self, now_ns: int) -> int:
+        """The unwrapped time that is due now; the inverse of `due_ns`."""
+        return (now_ns - self._offset_ns) * 9 // 100_000
+
+    def next_tick(self, track: ParameterTrack, previous: int | None, now_ns: int) -> int:
+        """The unwrapped time of the tick after `previous`: on the grid of the newest frames.
+
+        Ticks that the process slept through are skipped; the first tick is the one due now.
+        """
+        period = self._period_ticks
+        due = self.time_at(now_ns)
+        after = due if previous is None else previous + period
+        if due - after > 2 * period:
+            after = due
+        newest = track.newest
+        if newest is not None:
+            after += _to_grid(after - newest.time, period)
+        if previous is not None:
+            after = max(after, previous + period // 2)
+        return after
+
+    def snap(self, track: ParameterTrack, time: int, previous: int | None) -> int:
+        """The exact frame that a tick at `time` shows, if one is near; else `time`."""
+        exact = track.nearest_time(time, self._period_ticks // 2)
+        if exact is None or (previous is not None and exact <= previous):
+            return time
+        return exact
+
+
+def _to_grid(offset: int, period: int) -> int:
+    """What brings an offset to the nearest multiple of the period, in (-period/2, period/2]."""
+    remainder = offset % period
+    return -remainder if remainder * 2 <= period else period - remainder
+
+
+def _rank(ordered: list[int], percent: float) -> int:
+    """Nearest-rank percentile of a sorted list that is not empty."""
+    return ordered[max(0, math.ceil(len(ordered) * percent / 100) - 1)]

@@ -1,0 +1,80 @@
+"""When the receiver tells the sender what it holds, in as few packets as do.
+
+A report lets the sender predict from a newer message, and costs some 90 bytes on the wire with
+everything around its own 11. Four a second keep the base near; after an intra message one goes
+out at once, since each further intra message costs more than the report.
+"""
+
+from dataclasses import dataclass
+
+from shared.codec import DecodedMessage
+from shared.receiver_report import ReceiverReport
+from shared.sequence import sequence_difference
+
+
+@dataclass(frozen=True, slots=True)
+class ReportSettings:
+    """How often the receiver reports."""
+
+    interval_ms: float = 250.0
+    """Between reports while messages come."""
+
+    hurry_interval_ms: float = 80.0
+    """The same after an intra message."""
+
+
+class ReportSchedule:
+    """Counts messages and says when a report is due; pure."""
+
+    def __init__(self, settings: ReportSettings | None = None) -> None:
+        self._settings = settings or ReportSettings()
+        self._newest: int | None = None
+        self._newest_arrival_ns = 0
+        self._received = 0
+        self._expected = 0
+        self._intra_seen = False
+        self._sent_ns: int | None = None
+        self.loss = 0.0
+        """Share of the messages lost up to the last report, smoothed."""
+
+    def receive(self, message: DecodedMessage, arrival_ns: int) -> None:
+        """A message was decoded."""
+        self._received += 1
+        self._intra_seen |= message.intra
+        if self._newest is None:
+            self._expected += 1
+        else:
+            step = sequence_difference(message.sequence, self._newest)
+            if step <= 0:
+                return
+            # An encoder that starts anew jumps; nothing was lost then.
+            self._expected += step if step < 1000 else 1
+        self._newest = message.sequence
+        self._newest_arrival_ns = arrival_ns
+
+    def due_ns(self) -> int | None:
+        """When the next report is due; None while nothing new came."""
+        if self._received == 0:
+            return None
+        if self._sent_ns is None:
+            return self._newest_arrival_ns
+        settings = self._settings
+        interval_ms = settings.hurry_interval_ms if self._intra_seen else settings.interval_ms
+        return self._sent_ns + int(interval_ms * 1e6)
+
+    def report(self, held: tuple[int, int], *, jitter_ms: float, now_ns: int) -> ReceiverReport:
+        """The report that is due; `held` is `FaceDecoder.held`'s."""
+        lost = max(self._expected - self._received, 0)
+        share = lost / self._expected if self._expected > 0 else 0.0
+        self.loss += (share - self.loss) * 0.2
+        self._received = self._expected = 0
+        self._intra_seen = False
+        self._sent_ns = now_ns
+        newest, bits = held
+        return ReceiverReport(
+            newest=newest,
+            held=bits,
+            delay_ms=max(now_ns - self._newest_arrival_ns, 0) // 1_000_000,
+            loss=share,
+            jitter_ms=round(jitter_ms),
+        )
