@@ -62,8 +62,13 @@ class ResidualCoder:
         return expression + self._tables[camera_scale][EXPRESSION_SIZE:]
 
 
-INTRA_CODER = ResidualCoder((8,) * SYMBOL_COUNT)
-"""For symbols themselves."""
+INTRA_CODER = ResidualCoder(
+    (7, 7, 5, 5, 4, 4, 5, 5, 4) + (2,) * 12 + (0,) * 7 + (14, 8, 9, 11, 15, 15)
+)
+"""For symbols themselves. The tables are those with the shortest code on the training clips at the
+middle of the scales (`python -m export codec-tables`)."""
 
-PREDICTED_CODER = ResidualCoder((0,) * SYMBOL_COUNT)
-"""For differences to an earlier frame's symbols."""
+PREDICTED_CODER = ResidualCoder(
+    (5, 4, 3, 3, 2, 3, 3, 3, 3) + (1,) * 12 + (0,) * 7 + (3, 1, 1, 3, 7, 7)
+)
+"""For differences to an earlier frame's symbols, 1 to 8 frames back."""
