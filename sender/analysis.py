@@ -13,8 +13,6 @@ from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 
 import numpy as np
-from shared.smoothing import LandmarkSmoother
-from shared.tracker import FaceTracker, Landmarks
 
 from sender.byte_budget import ByteBudget
 from sender.crop_image import crop_image
@@ -39,6 +37,8 @@ from shared.parameters import (
 )
 from shared.reference_image import EncodedImage, decode_reference_image, encode_reference_image
 from shared.reference_parameters import parameters_as_received
+from shared.smoothing import LandmarkSmoother
+from shared.tracker import FaceTracker, Landmarks
 
 FIRST_IMAGE_BYTES = 3_600
 NEXT_IMAGE_BYTES = 2_600
@@ -346,4 +346,4 @@ def _to_image(crop: Crop, points: FloatArray) -> FloatArray:
 
 def _compress(image: Image, allowed_bytes: int) -> tuple[EncodedImage, Image]:
     picture = encode_reference_image(image, max_bytes=allowed_bytes)
-    return picture, decode_reference_image(picture.data)
+    return picture, decode_reference_image(picture.data, picture.image_format)

@@ -123,8 +123,9 @@ def _logged_listing(input_format: str) -> list[str]:
     previous = av.logging.get_level()
     av.logging.set_level(av.logging.INFO)
     try:
-        with av.logging.Capture(local=True) as messages, contextlib.suppress(
-            av.error.FFmpegError, OSError, ValueError
+        with (
+            av.logging.Capture(local=True) as messages,
+            contextlib.suppress(av.error.FFmpegError, OSError, ValueError),
         ):
             av.open("", format=input_format, options={"list_devices": "true"}).close()
         return [line for message in messages for line in message[2].splitlines()]

@@ -1,0 +1,198 @@
+"""The sender's one computing thread: frames in, messages and references out."""
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sender.analysis import EncodedReference, FaceAnalyser
+from sender.capture import CapturedFrame, FrameSlot
+from sender.rate_control import MessagePlanner, OutgoingMessage, PackingControl
+from sender.reference_rate import ReferenceRate
+from shared.clock import SystemClock
+from shared.codec import FaceEncoder
+from shared.control_message import FaceState
+from shared.errors import InferenceError
+from shared.metrics import Metrics, Stage
+from shared.receiver_report import ReceiverReport
+from shared.sequence import sequence_add
+
+_logger = logging.getLogger(__name__)
+
+_IDLE_SECONDS = 0.2
+_MAX_INFERENCE_ERRORS = 25
+"""In a row; then the thread gives up: a network that fails for a second does not recover."""
+
+_SENT_TIMES = 256
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WorkerOutput:
+    """What one frame, or a pause without one, led to."""
+
+    messages: tuple[bytes, ...]
+    reference: EncodedReference | None
+    state: FaceState
+    """Debounced; CAMERA_FAILED is the capture's to tell."""
+
+
+class AnalysisWorker:
+    """Analyses and encodes in its own thread; everything it is told is taken up between frames.
+
+    Idle while nobody listens: frames are thrown away until `start_session`.
+    """
+
+    def __init__(
+        self,
+        analyser: FaceAnalyser,
+        slot: FrameSlot,
+        *,
+        clock: SystemClock,
+        metrics: Metrics,
+        frames_per_message: int | None,
+        on_output: Callable[[WorkerOutput], None],
+        on_failure: Callable[[Exception], None],
+    ) -> None:
+        """The callbacks are called from the thread."""
+        self._analyser = analyser
+        self._slot = slot
+        self._clock = clock
+        self._metrics = metrics
+        self._on_output = on_output
+        self._on_failure = on_failure
+        self._packing = PackingControl(frames_per_message)
+        self._planner = MessagePlanner(self._packing)
+        self._encoder = FaceEncoder()
+        self._reference_rate = ReferenceRate()
+        self._sent_ns: dict[int, int] = {}
+        self._listening = False
+        self._state = FaceState.LOST
+        self._inference_errors = 0
+        self._told: deque[Callable[[], None]] = deque(maxlen=256)
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="analysis", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread and wait for it."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout=2.0)
+
+    @property
+    def reference_rate_bps(self) -> float:
+        """What references may take of the link now; read from any thread."""
+        return self._reference_rate.rate_bps
+
+    # The following may be called from any thread.
+
+    def start_session(self) -> None:
+        """A receiver is there that holds nothing yet."""
+        self._told.append(self._start_session)
+
+    def end_session(self) -> None:
+        """Nobody listens."""
+        self._told.append(self._end_session)
+
+    def resend_references(self) -> None:
+        """The receiver lost its references."""
+        self._told.append(self._resend_references)
+
+    def force_intra(self) -> None:
+        """The receiver lacks the base of the messages."""
+        self._told.append(lambda: self._encoder.force_intra())
+
+    def reference_held(self, set_id: int, reference_id: int) -> None:
+        """The receiver holds this reference."""
+        self._analyser.reference_held(set_id, reference_id)
+
+    def report(self, report: ReceiverReport, time_ns: int) -> None:
+        """What the receiver holds."""
+        self._told.append(lambda: self._report(report, time_ns))
+
+    # The following run in the thread.
+
+    def _start_session(self) -> None:
+        self._encoder = FaceEncoder()
+        self._reference_rate = ReferenceRate()
+        self._planner.restart()
+        self._sent_ns.clear()
+        self._listening = True
+        self._resend_references()
+
+    def _end_session(self) -> None:
+        self._listening = False
+
+    def _resend_references(self) -> None:
+        for reference in self._analyser.sent_references():
+            self._metrics.count("references_sent_again")
+            self._on_output(WorkerOutput((), reference, self._state))
+
+    def _report(self, report: ReceiverReport, time_ns: int) -> None:
+        self._encoder.acknowledge(report)
+        self._packing.report(report.loss, time_ns)
+        self._metrics.set_gauge("loss", report.loss)
+        self._metrics.set_gauge("frames_per_message", self._packing.frames_per_message)
+        sent_ns = self._sent_ns.get(report.newest)
+        if sent_ns is not None:
+            round_trip_ns = max(time_ns - sent_ns - report.delay_ms * 1_000_000, 0)
+            self._reference_rate.report(round_trip_ns, report.loss)
+            self._metrics.set_gauge("round_trip_ms", round_trip_ns / 1e6)
+
+    def _run(self) -> None:
+        try:
+            while not self._stopping.is_set():
+                frame = self._slot.take(_IDLE_SECONDS)
+                while self._told:
+                    self._told.popleft()()
+                if not self._listening:
+                    continue
+                output = self._pause() if frame is None else self._step(frame)
+                if output is not None:
+                    self._on_output(output)
+        except Exception as error:  # the top of the thread: the process ends with this line
+            self._on_failure(error)
+
+    def _pause(self) -> WorkerOutput | None:
+        now_ns = self._clock.now_ns()
+        planned = self._planner.poll(self._clock.ticks_at(now_ns), now_ns)
+        if not planned:
+            return None
+        return WorkerOutput(self._encode(planned), None, self._state)
+
+    def _step(self, frame: CapturedFrame) -> WorkerOutput | None:
+        try:
+            analysis = self._analyser.analyse(frame.image, frame.capture_time, frame.time_ns)
+        except InferenceError as error:
+            self._metrics.count("frames_dropped", "inference")
+            self._inference_errors += 1
+            if self._inference_errors >= _MAX_INFERENCE_ERRORS:
+                raise
+            _logger.debug("frame left out: %s", error)
+            return None
+        self._inference_errors = 0
+        self._state = analysis.state
+        if analysis.parameters is None:
+            planned = self._planner.face_gone(frame.capture_time, frame.time_ns)
+        else:
+            planned = self._planner.add(analysis.parameters, analysis.set_id, frame.time_ns)
+        return WorkerOutput(self._encode(planned), analysis.reference, analysis.state)
+
+    def _encode(self, planned: list[OutgoingMessage]) -> tuple[bytes, ...]:
+        messages = []
+        for message in planned:
+            start_ns = time.perf_counter_ns()
+            encoded = self._encoder.encode(message.frames, set_id=message.set_id, hold=message.hold)
+            self._metrics.observe_ms(Stage.ENCODE, (time.perf_counter_ns() - start_ns) / 1e6)
+            messages.append(encoded)
+            self._metrics.count("frames_sent", increment=len(message.frames))
+            self._metrics.count("messages_sent")
+            self._metrics.count("payload_bytes", increment=len(encoded))
+            sequence = sequence_add(self._encoder.next_sequence, -1)
+            self._sent_ns[sequence] = self._clock.now_ns()
+            self._sent_ns.pop(sequence_add(sequence, -_SENT_TIMES), None)
+        return tuple(messages)

@@ -1,0 +1,270 @@
+"""One connection to a receiver: what is said on it, in both directions. Lives on the event loop."""
+
+import asyncio
+import logging
+from collections import deque
+from enum import Enum
+
+from sender.analysis import EncodedReference
+from sender.analysis_worker import AnalysisWorker, WorkerOutput
+from sender.whip_client import WhipConnection
+from shared.clock import Clock
+from shared.control_message import (
+    DIGEST_BYTES,
+    Bye,
+    ByeReason,
+    CallMode,
+    FaceState,
+    Hello,
+    KnownMessage,
+    Mode,
+    ReferenceBegin,
+    ReferenceHeld,
+    RefreshRequest,
+    RefreshTarget,
+    UnknownMessage,
+    pack_control,
+    parse_control,
+)
+from shared.errors import BitstreamError, VersionError
+from shared.face_model import FaceModel
+from shared.metrics import Metrics
+from shared.receiver_report import ReceiverReport
+from shared.reference_transfer import ReferenceSender
+from shared.webrtc.peer import PeerState
+
+_logger = logging.getLogger(__name__)
+
+_PACING_SECONDS = 0.01
+_HOUSEKEEPING_SECONDS = 0.5
+_MAX_WAITING_REFERENCES = 8
+
+_SILENCE_NS = 8_000_000_000
+"""Without any datagram for so long the receiver is gone; ICE itself would need minutes."""
+
+_SIGN_OF_LIFE_NS = 1_000_000_000
+
+
+class SessionEnd(Enum):
+    """Why a session is over."""
+
+    LOST = "the connection was lost"
+    LEFT = "the receiver ended the session"
+    REPLACED = "another sender took this party's place"
+    VERSION = "the receiver is of another version"
+    REFUSED = "the receiver found too much to refuse"
+
+
+_ENDS = {
+    ByeReason.REPLACED: SessionEnd.REPLACED,
+    ByeReason.VERSION: SessionEnd.VERSION,
+    ByeReason.LIMIT: SessionEnd.REFUSED,
+}
+
+
+class CallSession:
+    """Speaks the `control` channel and paces references. All methods belong to the event loop."""
+
+    def __init__(
+        self,
+        worker: AnalysisWorker,
+        model: FaceModel,
+        *,
+        clock: Clock,
+        metrics: Metrics,
+        frame_rate_hz: float,
+        muted: bool,
+    ) -> None:
+        self._worker = worker
+        self._model = model
+        self._clock = clock
+        self._metrics = metrics
+        self._frame_rate_hz = frame_rate_hz
+        self._muted = muted
+        self._connection: WhipConnection | None = None
+        self._ended: asyncio.Future[SessionEnd] = asyncio.get_running_loop().create_future()
+        self._references: deque[EncodedReference] = deque()
+        self._identified: set[int] = set()
+        """Sets whose identity went out on this connection."""
+        self._reference_waits = asyncio.Event()
+        self._face = FaceState.LOST
+        self._sent_ns = 0
+        self._received_packets = 0
+        self._received_ns = 0
+
+    async def run(self, connection: WhipConnection) -> SessionEnd:
+        """Talk until the session is over, or until cancelled (then it says goodbye)."""
+        self._connection = connection
+        self._received_ns = self._clock.now_ns()
+        self._send(
+            Hello(
+                face_model_version=self._model.version,
+                face_model_digest=bytes.fromhex(self._model.digest)[:DIGEST_BYTES],
+                frame_rate_hz=self._frame_rate_hz,
+            )
+        )
+        self._tell_mode()
+        self._worker.start_session()
+        if connection.state is not PeerState.CONNECTED:
+            self._end(SessionEnd.LOST)
+        tasks = [
+            asyncio.create_task(self._send_references()),
+            asyncio.create_task(self._keep_house()),
+        ]
+        try:
+            return await self._ended
+        except asyncio.CancelledError:
+            self._send(Bye(ByeReason.LEFT))
+            raise
+        finally:
+            self._worker.end_session()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    def on_output(self, output: WorkerOutput) -> None:
+        """Send what the worker made."""
+        if self._connection is None or self._ended.done():
+            return
+        for message in output.messages:
+            if self._connection.send_parameters(message):
+                self._sent_ns = self._clock.now_ns()
+            else:
+                self._metrics.count("messages_dropped", "buffered")
+        if output.reference is not None:
+            self._queue(output.reference)
+
+    def on_face(self, face: FaceState) -> None:
+        """Tell the other side what is seen, when it changed."""
+        if face is not self._face:
+            self._face = face
+            _logger.info("face: %s", face.value)
+            self._tell_mode()
+
+    def on_state(self, state: PeerState) -> None:
+        """The connection's own state."""
+        if state in (PeerState.FAILED, PeerState.CLOSED):
+            self._end(SessionEnd.LOST)
+
+    def on_parameters(self, message: bytes) -> None:
+        """A receiver report."""
+        try:
+            report = ReceiverReport.parse(message)
+        except BitstreamError as error:
+            self._metrics.count("reports_dropped", "invalid")
+            _logger.debug("report dropped: %s", error)
+            return
+        self._worker.report(report, self._clock.now_ns())
+
+    def on_control(self, message: bytes) -> None:
+        """A control message of the receiver."""
+        try:
+            parsed = parse_control(message)
+        except VersionError as error:
+            _logger.error("receiver: %s", error)
+            self._end(SessionEnd.VERSION)
+            return
+        except BitstreamError as error:
+            self._metrics.count("control_dropped", "invalid")
+            _logger.debug("control message dropped: %s", error)
+            return
+        match parsed:
+            case ReferenceHeld(set_id=set_id, reference_id=reference_id):
+                self._metrics.count("references_held")
+                self._worker.reference_held(set_id, reference_id)
+            case RefreshRequest(target=RefreshTarget.PARAMETERS):
+                self._metrics.count("refresh_requests", "parameters")
+                self._worker.force_intra()
+            case RefreshRequest(target=RefreshTarget.REFERENCE):
+                self._metrics.count("refresh_requests", "reference")
+                self._resend()
+            case Bye(reason=reason):
+                self._end(_ENDS.get(reason, SessionEnd.LEFT))
+            case UnknownMessage():
+                self._metrics.count("control_dropped", "unknown_type")
+            case _:
+                pass  # the receiver's hello, and what only a sender says
+
+    def _resend(self) -> None:
+        if self._references:
+            return  # under way
+        self._identified.clear()
+        self._worker.resend_references()
+
+    def _queue(self, reference: EncodedReference) -> None:
+        if len(self._references) >= _MAX_WAITING_REFERENCES:
+            self._references.popleft()
+            self._metrics.count("references_dropped", "waiting")
+        self._references.append(reference)
+        self._reference_waits.set()
+
+    def _end(self, end: SessionEnd) -> None:
+        if not self._ended.done():
+            self._ended.set_result(end)
+
+    def _tell_mode(self) -> None:
+        self._send(Mode(CallMode.REBUILT, self._face, muted=self._muted))
+
+    def _send(self, message: KnownMessage) -> None:
+        if self._connection is None:
+            return
+        packed = pack_control(message)
+        if self._connection.send_control(packed):
+            self._sent_ns = self._clock.now_ns()
+            self._metrics.count("control_bytes", increment=len(packed))
+        else:
+            self._metrics.count("control_dropped", "buffered")
+
+    async def _send_references(self) -> None:
+        assert self._connection is not None
+        while True:
+            self._reference_waits.clear()
+            if not self._references:
+                await self._reference_waits.wait()
+            sender = self._transfer(self._references.popleft())
+            while not sender.done:
+                message = sender.next_message(
+                    self._clock.now_ns(),
+                    rate_bps=self._worker.reference_rate_bps,
+                    buffered_bytes=self._connection.control_buffered_bytes,
+                )
+                if message is None:
+                    await asyncio.sleep(_PACING_SECONDS)
+                else:
+                    self._send(message)
+
+    def _transfer(self, encoded: EncodedReference) -> ReferenceSender:
+        reference = encoded.reference
+        first = reference.set_id not in self._identified
+        self._identified.add(reference.set_id)
+        begin = ReferenceBegin(
+            set_id=reference.set_id,
+            reference_id=reference.reference_id,
+            crop=reference.crop,
+            frame_width=encoded.frame_width,
+            frame_height=encoded.frame_height,
+            parameters=reference.parameters,
+            image_format=encoded.picture.image_format,
+            image_bytes=len(encoded.picture.data),
+            identity=reference.identity if first else None,
+        )
+        return ReferenceSender(begin, encoded.picture.data)
+
+    async def _keep_house(self) -> None:
+        """Notice a receiver that is gone, and show that we are not."""
+        assert self._connection is not None
+        while True:
+            await asyncio.sleep(_HOUSEKEEPING_SECONDS)
+            now_ns = self._clock.now_ns()
+            wire = self._connection.wire.snapshot()
+            received = (
+                wire.data_received.packets
+                + wire.audio_received.packets
+                + wire.connection_received.packets
+            )
+            if received != self._received_packets:
+                self._received_packets, self._received_ns = received, now_ns
+            elif now_ns - self._received_ns > _SILENCE_NS:
+                self._end(SessionEnd.LOST)
+            if now_ns - self._sent_ns > _SIGN_OF_LIFE_NS:
+                self._tell_mode()
