@@ -163,9 +163,16 @@ class Calls:
             session.seat.role.value,
             reason.value,
         )
-        task = asyncio.create_task(session.close(reason))
+        task = asyncio.create_task(self._close(session, reason))
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
+
+    async def _close(self, session: Session, reason: ByeReason) -> None:
+        try:
+            await session.close(reason)
+        except Exception:
+            logger.exception("room %s, party %s: not closed", session.seat.room, session.seat.party)
+            self._metrics.count("session_failures", session.seat.role.value)
 
 
 def _session_id() -> str:

@@ -5,6 +5,8 @@ from typing import Any
 
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 
+from receiver.party_state import PartyState
+from shared.control_message import CallMode
 from shared.metrics import Metrics
 from shared.webrtc.audio import OpusPacket, OpusPacketTrack
 
@@ -45,6 +47,12 @@ class PlainStream:
         self._metrics = metrics
         self._viewers: list[NewestFrameTrack] = []
         self._listeners: list[OpusPacketTrack] = []
+        self._came = False
+
+    @property
+    def state(self) -> PartyState:
+        """Nothing is known of a face; the picture is there or not."""
+        return PartyState(connected=True, waiting=not self._came, mode=CallMode.VIDEO)
 
     def on_control(self, message: bytes) -> None:
         """Such a client has no channels."""
@@ -79,6 +87,7 @@ class PlainStream:
                 frame = await self._source.recv()
             except MediaStreamError:
                 return
+            self._came = True
             self._metrics.count("plain_frames")
             self._viewers = [track for track in self._viewers if track.readyState == "live"]
             for track in self._viewers:

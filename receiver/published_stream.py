@@ -6,11 +6,17 @@ from typing import Protocol
 
 from aiortc.mediastreams import MediaStreamTrack
 
+from receiver.party_state import PartyState
+from shared.control_message import ByeReason
 from shared.webrtc.audio import OpusPacket
 
 
 class PublishedStream(Protocol):
     """One publishing party inside the receiver. All methods belong to the event loop."""
+
+    @property
+    def state(self) -> PartyState:
+        """What viewers are told about it."""
 
     def on_control(self, message: bytes) -> None:
         """A message of the `control` channel, not larger than its limit.
@@ -49,6 +55,9 @@ class PublisherLink:
 
     send_parameters: Callable[[bytes], bool]
     """False when the message was dropped; never queued."""
+
+    end: Callable[[ByeReason], None]
+    """End the session: the party said goodbye, or its stream cannot go on."""
 
 
 OpenStream = Callable[[PublisherLink], PublishedStream]

@@ -12,6 +12,7 @@ from shared.control_message import ByeReason
 from shared.metrics import Metrics
 from shared.webrtc.ice_servers import IceServer
 from shared.webrtc.peer import Peer, PeerState
+from shared.webrtc.wire_rates import WireRateMeter
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +46,7 @@ class Session(ABC):
             on_breach=self.breach,
             on_datagram=self.on_datagram,
         )
+        self.wire_rates = WireRateMeter()
         self._clock = clock
         self._metrics = metrics
         self._liveness = Liveness(clock.now_ns())

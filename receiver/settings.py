@@ -52,6 +52,15 @@ class ReceiverSettings(BaseSettings):
     picture_hop_max_bps: Annotated[int, Field(ge=100_000, le=10_000_000)] = 500_000
     """Ceiling in bit/s of the rebuilt picture's video to each viewer."""
 
+    draw_capture_time: bool = False
+    """Draw each picture's capture time into it as a bar code; for measurements."""
+
+    draw_capture_time: bool = False
+    """Draw a bar code of the capture time into each rebuilt picture, for measurements."""
+
+    trace: Path | None = None
+    """Where to write what was counted, as JSON lines twice a second."""
+
     max_rooms: Annotated[int, Field(ge=1, le=10_000)] = 16
     """Calls at one time; more are answered 503."""
 

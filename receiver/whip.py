@@ -47,6 +47,7 @@ class WhipSession(Session):
         self._control_rate = MessageRate(CONTROL_MESSAGES_PER_SECOND)
         self._parameter_rate = MessageRate(PARAMETER_MESSAGES_PER_SECOND)
         self._audio = OpusArrivals(self._on_audio, lambda reason: metrics.count("drops", reason))
+        self._farewell_detail = ""
         self.stream: PublishedStream | None = None
 
     async def open(self, offer: str) -> str:
@@ -69,6 +70,7 @@ class WhipSession(Session):
             link = PublisherLink(
                 send_control=lambda message: self.peer.send(CONTROL, message),
                 send_parameters=lambda message: self.peer.send(PARAMETERS, message),
+                end=self.end,
             )
             self.stream = self._open_stream(link)
         else:
@@ -84,13 +86,10 @@ class WhipSession(Session):
             self.stream.on_datagram()
 
     @property
-    def audio_lost(self) -> int:
-        """Audio packets that never came."""
-        return self._audio.lost
-
-    @property
-    def audio_received(self) -> int:
-        return self._audio.received
+    def audio_loss(self) -> float:
+        """Share of the audio packets that never came, 0..1."""
+        expected = self._audio.received + self._audio.lost
+        return self._audio.lost / expected if expected else 0.0
 
     def _on_audio(self, packet: OpusPacket) -> None:
         if self.stream is not None:
@@ -116,13 +115,14 @@ class WhipSession(Session):
         except VersionError as error:
             logger.warning("room %s, party %s: %s", self.seat.room, self.seat.party, error)
             self._metrics.count("refused", "version")
+            self._farewell_detail = str(error)
             self.end(ByeReason.VERSION)
         except BitstreamError as error:
             self._metrics.count("drops", "bitstream")
             self.breach(f"message of {len(message)} bytes dropped: {error}")
 
     async def close(self, reason: ByeReason) -> None:
-        if self.peer.send(CONTROL, pack_control(Bye(reason))):
+        if self.peer.send(CONTROL, pack_control(Bye(reason, self._farewell_detail))):
             await asyncio.sleep(FAREWELL_SECONDS)
         await self.stop_tasks()
         if self.stream is not None:

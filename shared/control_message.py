@@ -15,6 +15,7 @@ from shared.identity_message import pack_identity, parse_identity
 from shared.image_header import ImageFormat
 from shared.limits import (
     CONTROL_MESSAGE_MAX_BYTES,
+    CONTROL_TEXT_MAX_CHARACTERS,
     CROP_COORDINATE_MAX_PIXELS,
     FRAME_RATE_MAX_HZ,
     FRAME_SIDE_MAX_PIXELS,
@@ -293,15 +294,23 @@ class Bye:
     TYPE: ClassVar[str] = "bye"
 
     reason: ByeReason
+    detail: str = ""
+    """For a log: what was found and what is allowed; at most 256 characters."""
 
     def _fields(self) -> dict[str, object]:
-        return {"r": self.reason.value}
+        fields: dict[str, object] = {"r": self.reason.value}
+        if self.detail:
+            fields["d"] = self.detail[:CONTROL_TEXT_MAX_CHARACTERS]
+        return fields
 
     @classmethod
     def _read(cls, fields: MessageFields) -> "Bye":
         reason = fields.text("r")
         known = reason in ByeReason.__members__.values()
-        return cls(reason=ByeReason(reason) if known else ByeReason.OTHER)
+        return cls(
+            reason=ByeReason(reason) if known else ByeReason.OTHER,
+            detail=fields.text("d") if fields.has("d") else "",
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -365,6 +365,15 @@ def tap_sender_reports(receiver: RTCRtpReceiver, on_report: Callable[[SenderRepo
     internals._handle_rtcp_packet = _handle_rtcp_packet
 
 
+async def request_key_picture(connection: RTCPeerConnection) -> None:
+    """Send a picture loss indication (RFC 4585, section 6.3.1) for each video that comes in."""
+    for receiver in connection.getReceivers():
+        internals: Any = receiver
+        if internals._RTCRtpReceiver__kind == "video":
+            for ssrc in internals._RTCRtpReceiver__remote_streams:
+                await internals._send_rtcp_pli(ssrc)
+
+
 def clock_pair(sender: RTCRtpSender) -> tuple[int, int] | None:
     """(RTP timestamp, capture time in ticks) of what `sender` sent last; None before that."""
     track = sender.track

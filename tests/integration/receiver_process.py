@@ -10,12 +10,11 @@ from aiortc.mediastreams import MediaStreamTrack
 
 from receiver.app import create_app
 from receiver.calls import Calls
+from receiver.party_state import PartyState
 from receiver.plain_stream import NewestFrameTrack
+from receiver.player_status import StatusReporter
 from receiver.published_stream import PublisherLink
-from receiver.status_message import PlayerStatus
 from receiver.tokens import Grant, TokenAuthority
-from receiver.whep import WhepSession
-from receiver.whip import WhipSession
 from shared.clock import Clock, SystemClock
 from shared.control_message import parse_control
 from shared.metrics import Metrics
@@ -37,6 +36,10 @@ class RecordingStream:
     closed: bool = False
     listeners: list[OpusPacketTrack] = field(default_factory=list)
     viewers: list[NewestFrameTrack] = field(default_factory=list)
+
+    @property
+    def state(self) -> PartyState:
+        return PartyState(connected=True)
 
     def on_control(self, message: bytes) -> None:
         parse_control(message)
@@ -85,19 +88,12 @@ class RunningReceiver:
         return self.authority.issue(grant, minutes=minutes)
 
 
-def _describe(publisher: WhipSession | None, player: WhepSession) -> PlayerStatus:
-    return PlayerStatus(
-        present=publisher is not None,
-        life=None if publisher is None else publisher.life.value,
-        audio_clock=player.audio_clock,
-    )
-
-
 @asynccontextmanager
 async def running_receiver(
     *, clock: Clock | None = None, ice_servers: tuple[IceServer, ...] = ()
 ) -> AsyncIterator[RunningReceiver]:
     """Serve on a free port of loopback until the block is left."""
+    clock = clock or SystemClock()
     metrics = Metrics()
     streams: list[RecordingStream] = []
 
@@ -107,8 +103,8 @@ async def running_receiver(
 
     calls = Calls(
         open_stream=open_stream,
-        describe=_describe,
-        clock=clock or SystemClock(),
+        describe=StatusReporter(clock=clock, metrics=metrics).describe,
+        clock=clock,
         metrics=metrics,
         ice_servers=ice_servers,
     )

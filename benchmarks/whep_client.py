@@ -1,0 +1,138 @@
+"""A player without a screen: the packets of a call as they come from a WHEP endpoint."""
+
+import logging
+from collections.abc import Callable
+from typing import Self
+
+from receiver.status_message import PlayerStatus, parse_message
+from shared.clock import TICKS_MODULUS, TICKS_PER_SECOND
+from shared.control_message import ByeReason
+from shared.errors import BitstreamError
+from shared.sequence import sequence_difference
+from shared.webrtc import aiortc_patches
+from shared.webrtc.aiortc_patches import RtpArrival, SenderReport
+from shared.webrtc.audio import SAMPLE_RATE_HZ
+from shared.webrtc.channel import STATUS
+from shared.webrtc.peer import Peer, PeerState
+from shared.webrtc.signaling import SignalingClient
+from shared.webrtc.wire_counter import WireCounter
+
+logger = logging.getLogger(__name__)
+
+CONNECT_TIMEOUT_SECONDS = 20.0
+
+
+class CaptureClock:
+    """Capture times of RTP timestamps, by the newest sender report of their stream."""
+
+    def __init__(self, clock_rate: int) -> None:
+        self._clock_rate = clock_rate
+        self._report: SenderReport | None = None
+
+    def on_report(self, report: SenderReport) -> None:
+        self._report = report
+
+    def capture_time(self, timestamp: int) -> int | None:
+        """90 kHz ticks modulo 2^32 in the publisher's clock; None before the first report."""
+        if self._report is None:
+            return None
+        behind = sequence_difference(timestamp, self._report.timestamp, bits=32)
+        ticks = behind * TICKS_PER_SECOND // self._clock_rate
+        return (self._report.capture_time + ticks) % TICKS_MODULUS
+
+
+class WhepConnection:
+    """A call that is played. All methods belong to the event loop."""
+
+    def __init__(self, peer: Peer, signaling: SignalingClient) -> None:
+        self._peer = peer
+        self._signaling = signaling
+        self._closed = False
+        self.audio_clock = CaptureClock(SAMPLE_RATE_HZ)
+        self.video_clock = CaptureClock(TICKS_PER_SECOND)
+
+    @property
+    def state(self) -> PeerState:
+        return self._peer.state
+
+    @property
+    def wire(self) -> WireCounter:
+        """Every datagram of the picture hop."""
+        return self._peer.wire
+
+    async def request_key_picture(self) -> None:
+        """Ask the receiver for a picture that needs none before it (RTCP PLI)."""
+        await aiortc_patches.request_key_picture(self._peer.connection)
+
+    async def close(self) -> None:
+        """End the session on both sides; may be called more than once."""
+        if not self._closed:
+            self._closed = True
+            await self._signaling.close()
+            await self._peer.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        await self.close()
+
+
+class WhepClient:
+    """Connects to a WHEP endpoint."""
+
+    @staticmethod
+    async def connect(
+        url: str,
+        token: str,
+        *,
+        on_video: Callable[[RtpArrival], None],
+        on_audio: Callable[[RtpArrival], None],
+        on_status: Callable[[PlayerStatus], None] = lambda status: None,
+        on_bye: Callable[[ByeReason], None] = lambda reason: None,
+        on_state: Callable[[PeerState], None] = lambda state: None,
+        verify_tls: bool = True,
+        timeout_seconds: float = CONNECT_TIMEOUT_SECONDS,
+    ) -> WhepConnection:
+        """Play `url`; nothing is buffered or decoded: each RTP packet is handed on as it comes.
+
+        Raises SignalingError as `WhipClient.connect` does; nothing is left behind then.
+        """
+
+        def on_message(message: bytes) -> None:
+            try:
+                parsed = parse_message(message)
+            except BitstreamError as error:
+                logger.warning("status message dropped: %s", error)
+                return
+            if isinstance(parsed, PlayerStatus):
+                on_status(parsed)
+            else:
+                on_bye(parsed)
+
+        signaling = SignalingClient(url, token, verify_tls=verify_tls)
+        peer: Peer | None = None
+        try:
+            peer = Peer(
+                ice_servers=await signaling.ice_servers(),
+                on_state=on_state,
+                on_breach=lambda reason: logger.warning("receiver: %s", reason),
+            )
+            connection = WhepConnection(peer, signaling)
+            for kind, on_packet, clock in (
+                ("audio", on_audio, connection.audio_clock),
+                ("video", on_video, connection.video_clock),
+            ):
+                transceiver = peer.connection.addTransceiver(kind, direction="recvonly")
+                aiortc_patches.tap_rtp(transceiver.receiver, on_packet)
+                aiortc_patches.tap_sender_reports(transceiver.receiver, clock.on_report)
+            peer.create_channel(STATUS, on_message)
+            answer = await signaling.post(await peer.offer())
+            await peer.accept_answer(answer.sdp)
+            await peer.wait_open((STATUS,), timeout_seconds)
+        except BaseException:
+            await signaling.close()
+            if peer is not None:
+                await peer.close()
+            raise
+        return connection
