@@ -24,7 +24,7 @@ MESSAGE_OVERHEAD_BYTES = 93
 _NO_WIRE = WireSnapshot(*(WireCount() for _ in fields(WireSnapshot)))
 
 _SENDER_STAGES = (Stage.CAPTURE, Stage.TRACK, Stage.FIT, Stage.ENCODE)
-_DROP_COUNTERS = ("frames_dropped", "parameters_dropped", "drops")
+_DROP_COUNTERS = ("frames_dropped", "messages_dropped", "references_dropped", "drops")
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +217,7 @@ def _wire(record: TraceRecord) -> WireSnapshot:
 
 
 def _payload(record: TraceRecord) -> int:
-    return record.counter("parameter_bytes")
+    return record.counter("payload_bytes")
 
 
 def _reference_wire(record: TraceRecord) -> int:

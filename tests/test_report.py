@@ -26,7 +26,7 @@ def _sender_record(second: int) -> TraceRecord:
             stages={"track": DurationSummary(25, 200.0, 8.0, 9.0, 10.0)},
             counters={
                 ("frames_in", ""): 25 * second,
-                ("parameter_bytes", ""): 300 * second,
+                ("payload_bytes", ""): 300 * second,
                 ("references_sent", ""): references // 4,
                 ("control_bytes", "reference"): references * 1000,
                 ("control_bytes", "other"): 77,
