@@ -109,9 +109,7 @@ async def _serve(settings: ReceiverSettings, listener: socket.socket) -> None:
             typer.echo(f"kilocall receiver ({pipeline.generator_name}): {link}")
 
     await pipeline.start()
-    await serve(
-        pipeline.app, listener, certificate, on_ready=announce, before_stop=pipeline.close
-    )
+    await serve(pipeline.app, listener, certificate, on_ready=announce, before_stop=pipeline.close)
 
 
 def _configure_logging(*, verbose: bool) -> None:

@@ -10,6 +10,7 @@ from receiver.party_stream import PartyStream, StreamSettings
 from receiver.player_status import StatusReporter
 from receiver.published_stream import PublisherLink
 from receiver.renderer import RenderEngine
+from receiver.rooms import Role
 from receiver.settings import ReceiverSettings
 from receiver.tokens import TokenAuthority
 from shared import bar_code
@@ -17,6 +18,9 @@ from shared.clock import SystemClock
 from shared.face_model import FaceModel
 from shared.generator import load_generator
 from shared.metrics import Metrics
+from shared.trace import write_trace
+from shared.webrtc.aiortc_patches import limit_video_bitrate
+from shared.webrtc.wire_counter import WireSnapshot
 
 
 class ReceiverPipeline:
@@ -31,6 +35,10 @@ class ReceiverPipeline:
     ) -> None:
         """Loads the face model and the generator. Raises ArtifactError, ConfigError."""
         self._stream_settings = stream_settings
+        self._trace_path = settings.trace
+        self._trace: asyncio.Task[None] | None = None
+        self._last_wire: WireSnapshot | None = None
+        limit_video_bitrate(settings.picture_hop_max_bps)
         self._clock = SystemClock()
         self.metrics = Metrics()
         self._engine = RenderEngine(
@@ -57,11 +65,28 @@ class ReceiverPipeline:
     async def start(self) -> None:
         """Compile and warm up, off the event loop; ready when it returns."""
         await asyncio.to_thread(self._engine.start)
+        if self._trace_path is not None:
+            self._trace = asyncio.create_task(
+                write_trace(
+                    self._trace_path, metrics=self.metrics, clock=self._clock, wire=self._wire
+                )
+            )
 
     async def close(self) -> None:
         """Say goodbye to everybody, then stop the worker."""
         await self.calls.close()
+        if self._trace is not None:
+            self._trace.cancel()
+            await asyncio.gather(self._trace, return_exceptions=True)
         await asyncio.to_thread(self._engine.close)
+
+    def _wire(self) -> WireSnapshot | None:
+        """Of the publisher's connection, the first where there are several; kept after its end."""
+        for session in self.calls.sessions:
+            if session.seat.role is Role.PUBLISH:
+                self._last_wire = session.peer.wire.snapshot()
+                break
+        return self._last_wire
 
     def _open_stream(self, link: PublisherLink) -> PartyStream:
         return PartyStream(

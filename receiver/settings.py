@@ -55,9 +55,6 @@ class ReceiverSettings(BaseSettings):
     draw_capture_time: bool = False
     """Draw each picture's capture time into it as a bar code; for measurements."""
 
-    draw_capture_time: bool = False
-    """Draw a bar code of the capture time into each rebuilt picture, for measurements."""
-
     trace: Path | None = None
     """Where to write what was counted, as JSON lines twice a second."""
 

@@ -14,6 +14,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import aioice.ice
 import aiortc
+import aiortc.codecs.h264
 import aiortc.codecs.vpx
 import aiortc.rtcsctptransport
 from aiortc import RTCPeerConnection, RTCRtpReceiver, RTCRtpSender
@@ -304,11 +305,15 @@ async def _send_early_reports(sender: Any) -> None:
 
 
 def limit_video_bitrate(maximum_bps: int) -> None:
-    """Cap VP8 of this process; encoders created later start at the cap and obey the viewer's
-    REMB below it, down to a half."""
-    aiortc.codecs.vpx.MIN_BITRATE = maximum_bps // 2
-    aiortc.codecs.vpx.DEFAULT_BITRATE = maximum_bps
-    aiortc.codecs.vpx.MAX_BITRATE = maximum_bps
+    """Cap the video encoders of this process that are created from now on.
+
+    They start at the cap and obey the viewer's REMB below it, down to a half.
+    """
+    modules: tuple[Any, ...] = (aiortc.codecs.vpx, aiortc.codecs.h264)
+    for module in modules:
+        module.MIN_BITRATE = maximum_bps // 2
+        module.DEFAULT_BITRATE = maximum_bps
+        module.MAX_BITRATE = maximum_bps
 
 
 def tap_rtp(receiver: RTCRtpReceiver, on_packet: Callable[[RtpArrival], None]) -> None:
