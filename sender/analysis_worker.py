@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sender.analysis import EncodedReference, FaceAnalyser
+from sender.analysis import Analysis, EncodedReference, FaceAnalyser
 from sender.capture import CapturedFrame, FrameSlot
 from sender.rate_control import MessagePlanner, OutgoingMessage, PackingControl
 from sender.reference_rate import ReferenceRate
@@ -54,6 +54,7 @@ class AnalysisWorker:
         frames_per_message: int | None,
         on_output: Callable[[WorkerOutput], None],
         on_failure: Callable[[Exception], None],
+        on_analysed: Callable[[CapturedFrame, Analysis], None] = lambda frame, analysis: None,
     ) -> None:
         """The callbacks are called from the thread."""
         self._analyser = analyser
@@ -62,6 +63,7 @@ class AnalysisWorker:
         self._metrics = metrics
         self._on_output = on_output
         self._on_failure = on_failure
+        self._on_analysed = on_analysed
         self._packing = PackingControl(frames_per_message)
         self._planner = MessagePlanner(self._packing)
         self._encoder = FaceEncoder()
@@ -176,6 +178,7 @@ class AnalysisWorker:
             return None
         self._inference_errors = 0
         self._state = analysis.state
+        self._on_analysed(frame, analysis)
         if analysis.parameters is None:
             planned = self._planner.face_gone(frame.capture_time, frame.time_ns)
         else:

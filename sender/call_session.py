@@ -19,6 +19,8 @@ from shared.control_message import (
     KnownMessage,
     Mode,
     ReferenceBegin,
+    ReferenceChunk,
+    ReferenceEnd,
     ReferenceHeld,
     RefreshRequest,
     RefreshTarget,
@@ -211,7 +213,13 @@ class CallSession:
         packed = pack_control(message)
         if self._connection.send_control(packed):
             self._sent_ns = self._clock.now_ns()
-            self._metrics.count("control_bytes", increment=len(packed))
+            kind = (
+                "reference"
+                if isinstance(message, ReferenceBegin | ReferenceChunk | ReferenceEnd)
+                else "call"
+            )
+            self._metrics.count("control_messages", kind)
+            self._metrics.count("control_bytes", kind, increment=len(packed))
         else:
             self._metrics.count("control_dropped", "buffered")
 

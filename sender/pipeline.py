@@ -13,12 +13,13 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
-from sender.analysis import FaceAnalyser
+from sender.analysis import Analysis, FaceAnalyser
 from sender.analysis_worker import AnalysisWorker, WorkerOutput
 from sender.audio_capture import AudioThread
 from sender.call_session import CallSession, SessionEnd
-from sender.capture import CaptureThread, FrameSlot
+from sender.capture import CapturedFrame, CaptureThread, FrameSlot
 from sender.inputs import Inputs, open_inputs
+from sender.recording import Recording
 from sender.settings import SenderSettings
 from sender.whip_client import WhipClient, WhipConnection
 from shared.clock import SystemClock
@@ -52,6 +53,9 @@ class SenderPipeline:
         self._model = FaceModel.load()
         self._compression = ThreadPoolExecutor(1, thread_name_prefix="reference")
         self._slot = FrameSlot(self.metrics)
+        self._recording = settings.record and Recording(
+            settings.record, has_audio=self._inputs.has_sound
+        )
         self._worker = AnalysisWorker(
             FaceAnalyser(
                 self._model,
@@ -65,6 +69,7 @@ class SenderPipeline:
             frames_per_message=settings.frames_per_message,
             on_output=lambda output: self._post(lambda: self._on_output(output)),
             on_failure=lambda error: self._post(lambda: self._on_failure(error)),
+            on_analysed=self._record_picture,
         )
         self._loop: asyncio.AbstractEventLoop | None = None
         self._session: CallSession | None = None
@@ -95,7 +100,7 @@ class SenderPipeline:
             sound.packetizer,
             clock=self._clock,
             metrics=self.metrics,
-            on_packet=lambda packet: self._post(lambda: self._on_packet(packet)),
+            on_packet=self._record_and_post_packet,
         )
         tasks = [asyncio.create_task(self._call())]
         if self._settings.trace is not None:
@@ -122,6 +127,8 @@ class SenderPipeline:
         if audio:
             audio.stop()
         self._compression.shutdown(cancel_futures=True)
+        if self._recording:
+            self._recording.close()
 
     async def _call(self) -> None:
         """Sessions one after the other."""
@@ -188,6 +195,17 @@ class SenderPipeline:
         if loop is not None:
             with suppress(RuntimeError):  # closed between the look and the call
                 loop.call_soon_threadsafe(action)
+
+    def _record_picture(self, frame: CapturedFrame, analysis: Analysis) -> None:
+        """From the worker's thread, so that what is drawn costs the event loop nothing."""
+        if self._recording and analysis.crop is not None:
+            self._recording.add_picture(frame.image, analysis.crop, frame.capture_time)
+
+    def _record_and_post_packet(self, packet: OpusPacket) -> None:
+        """From the audio's thread."""
+        if self._recording:
+            self._recording.add_audio(packet.payload, packet.capture_time)
+        self._post(lambda: self._on_packet(packet))
 
     def _on_output(self, output: WorkerOutput) -> None:
         if self._session is not None:

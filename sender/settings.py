@@ -60,6 +60,9 @@ class SenderSettings(BaseSettings):
     trace: Path | None = None
     """Where to write what was counted, as JSON lines twice a second."""
 
+    record: Path | None = None
+    """Where to write the crops and the sound that are sent, an MP4; for measurements."""
+
     verify_tls: bool = True
     """False accepts a self-signed certificate."""
 
