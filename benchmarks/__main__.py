@@ -4,12 +4,13 @@ import sys
 
 import typer
 
-from benchmarks import quality, reconstruct
+from benchmarks import quality, reconstruct, tracking
 from shared.errors import KilocallError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.command("quality")(quality.command)
 app.command("reconstruct")(reconstruct.command)
+app.command("tracking")(tracking.command)
 
 
 def main() -> None:
