@@ -55,7 +55,7 @@ def find_device(kind: DeviceKind, name: str | None) -> Device:
             + (
                 "use --video FILE or --portrait instead"
                 if kind is DeviceKind.CAMERA
-                else "use --no-audio for a call without sound"
+                else "the call has no sound"
             )
         )
     if name is None:

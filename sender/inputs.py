@@ -1,5 +1,6 @@
 """Which source of pictures and sound the settings ask for."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -11,7 +12,10 @@ from sender.portrait import PortraitSource
 from sender.settings import InputKind, SenderSettings
 from sender.video_file import VideoFileSource
 from shared.clock import SystemClock
+from shared.errors import ConfigError
 from shared.metrics import Metrics
+
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,12 +69,25 @@ def _file_inputs(
 
 def _camera_inputs(settings: SenderSettings, *, clock: SystemClock, metrics: Metrics) -> Inputs:
     camera = CameraSource(settings.camera, clock=clock, metrics=metrics, fps=settings.fps)
-    microphone = MicrophoneSound(settings.microphone, clock) if settings.audio else None
+    microphone = _microphone(settings, clock)
 
     def start() -> tuple[FrameSource, SoundInput | None]:
-        return camera, microphone and _packed(settings, microphone, clock)
+        return camera, None if microphone is None else _packed(settings, microphone, clock)
 
     return Inputs(start=start, has_sound=microphone is not None)
+
+
+def _microphone(settings: SenderSettings, clock: SystemClock) -> MicrophoneSound | None:
+    """A machine without one sends no sound; one that was asked for by name must be there."""
+    if not settings.audio:
+        return None
+    try:
+        return MicrophoneSound(settings.microphone, clock)
+    except ConfigError as error:
+        if settings.microphone is not None:
+            raise
+        _logger.warning("%s", error)
+        return None
 
 
 def _packed(settings: SenderSettings, source: SoundSource, clock: SystemClock) -> SoundInput:

@@ -18,7 +18,7 @@ from sender.analysis_worker import AnalysisWorker, WorkerOutput
 from sender.audio_capture import AudioThread
 from sender.call_session import CallSession, SessionEnd
 from sender.capture import CapturedFrame, CaptureThread, FrameSlot
-from sender.inputs import Inputs, open_inputs
+from sender.inputs import Inputs, SoundInput, open_inputs
 from sender.recording import Recording
 from sender.settings import SenderSettings
 from sender.whip_client import WhipClient, WhipConnection
@@ -120,6 +120,15 @@ class SenderPipeline:
             await asyncio.gather(*tasks, return_exceptions=True)
             self._loop = None
             await asyncio.to_thread(self._stop_threads, capture, audio)
+
+    def _audio_thread(self, sound: SoundInput) -> AudioThread:
+        return AudioThread(
+            sound.source,
+            sound.packetizer,
+            clock=self._clock,
+            metrics=self.metrics,
+            on_packet=lambda packet: self._post(lambda: self._on_packet(packet)),
+        )
 
     def _stop_threads(self, capture: CaptureThread, audio: AudioThread | None) -> None:
         capture.stop()
