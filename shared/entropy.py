@@ -39,7 +39,10 @@ class RangeEncoder:
             self._normalize()
 
     def encode_bits(self, value: int, count: int) -> None:
-        """Encode the low `count` bits of `value` as they are, in chunks of at most 16."""
+        """Encode the low `count` bits of `value` as they are.
+
+        In chunks of at most 16, which the decoder must ask for alike: 2 times 1 is not 1 time 2.
+        """
         while count > 0:
             chunk = min(count, 16)
             count -= chunk
@@ -50,7 +53,9 @@ class RangeEncoder:
     def encode_gamma(self, value: int) -> None:
         """Encode a positive integer by Elias' gamma code."""
         length = value.bit_length()
-        self.encode_bits(1, length)
+        for _ in range(length - 1):
+            self.encode_bits(0, 1)
+        self.encode_bits(1, 1)
         self.encode_bits(value, length - 1)
 
     def finish(self) -> bytes:
