@@ -125,7 +125,9 @@ def _load_manifest(folder: Path) -> Manifest:
         found = "" if first["type"] == "missing" else f", found {str(first['input'])[:80]!r}"
         raise ArtifactError(f"{path}: {place}: {first['msg']}{found}") from err
     if len(set(manifest.conditions)) != len(manifest.conditions):
-        raise ArtifactError(f"{path}: conditions {', '.join(manifest.conditions)}, each once")
+        raise ArtifactError(
+            f"{path}: conditions {', '.join(manifest.conditions)}, each may be named once"
+        )
     return manifest
 
 

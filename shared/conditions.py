@@ -309,10 +309,6 @@ def _see(index, depth, surfaces, displacement, reference_depth, reference_surfac
             if not (0 <= there_x < reference_width and 0 <= there_y < reference_height):
                 continue
             column, row = int(there_x), int(there_y)
-            if surface == _NOTHING:
-                if reference_surface[row, column] == _NOTHING:
-                    visible[y, x] = 1.0
-                continue
             # One pixel around: a silhouette or a lid's edge falls on either side of it.
             for v in range(max(row - 1, 0), min(row + 2, reference_height)):
                 for u in range(max(column - 1, 0), min(column + 2, reference_width)):
