@@ -53,13 +53,13 @@ class UniformQuantizer:
         return (symbols * self.steps).astype(np.float32)
 
 
-EXPRESSION_STEPS = (0.25,) * 2 + (0.5,) * 7 + (1.0,) * 12 + (2.0,) * 7
+EXPRESSION_STEPS = (0.25,) * 2 + (0.5,) * 7 + (1.0,) * 11 + (2.0,) * 8
 """Standard deviations.
 
 All steps: 0.175 px / w rounded to the nearest power of two in the logarithm, w the RMS motion in
 pixels of a 256-pixel crop (weighted as the fit weights vertices) that one unit of the parameter
-makes on the training clips: the cheapest split of an error at high rates. Their sum moves vertices
-by 0.25 px in the mean, lips and irises alike (`python -m export codec-tables`)."""
+makes on the training clips: the cheapest split of an error at high rates. Together they move
+vertices by 0.24 px in the mean, lips and irises alike (`python -m export codec-tables`)."""
 
 LOG_SCALE_STEP = 2.0**-8
 ROTATION_STEPS = (2.0**-6, 2.0**-6, 2.0**-8)

@@ -63,12 +63,12 @@ class ResidualCoder:
 
 
 INTRA_CODER = ResidualCoder(
-    (7, 7, 5, 5, 4, 4, 5, 5, 4) + (2,) * 12 + (0,) * 7 + (14, 8, 9, 11, 15, 15)
+    (7, 7, 5, 5, 4, 4, 5, 4, 4, 3, 2, 3) + (2,) * 8 + (0,) * 8 + (14, 7, 8, 10, 14, 14)
 )
-"""For symbols themselves. The tables are those with the shortest code on the training clips at the
-middle of the scales (`python -m export codec-tables`)."""
+"""For symbols themselves. The tables are those with the shortest code on the training clips
+(`python -m export codec-tables`)."""
 
 PREDICTED_CODER = ResidualCoder(
-    (5, 4, 3, 3, 2, 3, 3, 3, 3) + (1,) * 12 + (0,) * 7 + (3, 1, 1, 3, 7, 7)
+    (5, 4, 3, 3, 2, 3, 3, 3, 3, 2, 1, 2, 1, 2, 2, 1, 1, 1, 1, 2) + (0,) * 8 + (2, 0, 0, 2, 6, 6)
 )
-"""For differences to an earlier frame's symbols, 1 to 8 frames back."""
+"""For differences to an earlier frame's symbols, 1 to 5 frames back."""

@@ -1,0 +1,121 @@
+"""`python -m export`: builds what the project ships from data."""
+
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from rich.console import Console
+from rich.progress import track
+
+from export.codec_tables import (
+    added_error_px,
+    best_tables,
+    fit_clip,
+    pixel_effects,
+    steps_from_effects,
+)
+from export.face_model import TrackedClip, build_face_model
+from export.landmarks import clip_identities, clip_paths, tracked_landmarks
+from shared.errors import KilocallError
+from shared.face_model import DEFAULT_PATH, FaceModel, VertexGroup
+from shared.face_model_file import write_face_model_file
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
+_console = Console(stderr=True)
+
+_LEAST_FRAMES = 10
+"""A clip with fewer tracked frames says little about expression and is left out."""
+
+
+@app.callback()
+def _commands() -> None:
+    """Keeps sub-commands even where there is only one."""
+
+
+@app.command("face-model")
+def face_model(
+    data: Annotated[Path, typer.Option(help="Folder of clips of faces, one face each.")],
+    out: Annotated[Path, typer.Option(help="File to write.")] = DEFAULT_PATH,
+    cache: Annotated[Path, typer.Option(help="Tracked landmarks are kept here.")] = Path(
+        ".work/landmarks"
+    ),
+    frames_per_clip: Annotated[int, typer.Option(min=2, help="At most, evenly spaced.")] = 60,
+) -> None:
+    """Build the face model from tracked clips."""
+    identities = clip_identities(data)
+    clips = []
+    for path in track(clip_paths(data), "Tracking", console=_console):
+        points = tracked_landmarks(path, cache)
+        if len(points) < _LEAST_FRAMES:
+            _console.print(f"{path.name}: {len(points)} frames with a face, left out")
+            continue
+        chosen = np.unique(np.linspace(0, len(points) - 1, frames_per_clip).astype(int))
+        clips.append(TrackedClip(identities.get(path.stem, path.stem), points[chosen]))
+    write_face_model_file(out, build_face_model(clips))
+    model = FaceModel.load(out)
+    frames = sum(len(clip.points) for clip in clips)
+    _console.print(
+        f"{out}: {out.stat().st_size} bytes from {len(clips)} clips, {frames} frames, "
+        f"digest {model.digest[:16]}"
+    )
+
+
+@app.command("gallery")
+def gallery(
+    out: Annotated[Path, typer.Option(help="PNG file to write.")] = Path(
+        "docs/expression_gallery.png"
+    ),
+) -> None:
+    """Draw the mean face with each expression coefficient at -3, 0 and +3 sigma."""
+    from export.gallery import expression_gallery, write_png
+
+    write_png(out, expression_gallery(FaceModel.load()))
+
+
+@app.command("head-proxy")
+def head_proxy(
+    out: Annotated[Path, typer.Option(help="PNG file to write.")] = Path("docs/head_proxy.png"),
+) -> None:
+    """Draw the head proxy on five recorded faces, frontal and turned."""
+    from export.head_proxy_picture import head_proxy_picture
+
+    from export.gallery import write_png
+
+    write_png(out, head_proxy_picture(FaceModel.load()))
+
+
+@app.command("codec-tables")
+def codec_tables(
+    data: Annotated[Path, typer.Option(help="Folder of clips of faces, one face each.")],
+    cache: Annotated[Path, typer.Option(help="Tracked landmarks are kept here.")] = Path(
+        ".work/landmarks"
+    ),
+) -> None:
+    """Print the steps and tables of the parameter codec, which stand in code as numbers."""
+    model = FaceModel.load()
+    tracked = (tracked_landmarks(path, cache) for path in clip_paths(data))
+    clips = [fit_clip(model, points) for points in tracked if len(points) >= _LEAST_FRAMES]
+    steps = steps_from_effects(pixel_effects(model, clips))
+    errors = added_error_px(model, clips, steps)
+    intra, predicted = best_tables(clips, steps)
+    _console.print(f"log2 of the steps: {np.log2(steps).astype(int).tolist()}")
+    for group in VertexGroup:
+        moved = errors[model.vertex_groups == group].mean()
+        _console.print(f"{group.name.lower()} moved by {moved:.3f} px in the mean")
+    _console.print(f"all moved by {errors.mean():.3f} px in the mean")
+    _console.print(f"intra tables: {intra}")
+    _console.print(f"predicted tables: {predicted}")
+
+
+def main() -> None:
+    """Run; known errors are one line and exit code 2."""
+    try:
+        app()
+    except KilocallError as error:
+        _console.print(str(error), style="red", markup=False, highlight=False)
+        raise SystemExit(2) from None
+
+
+if __name__ == "__main__":
+    main()
