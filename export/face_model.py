@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from export.head_proxy import build_head_proxy
 from export.mesh_topology import INNER_LIPS, OUTER_LIPS, MeshTopology, mesh_topology
 from export.procrustes import align
-from shared.fitting import GROUP_WEIGHTS
 from shared.face_model import VertexGroup
+from shared.fitting import GROUP_WEIGHTS
 from shared.parameters import EXPRESSION_SIZE, IDENTITY_SIZE, VERTEX_COUNT
 from shared.rotation import matrix_from_rotation_vector, rotation_vector_from_matrix
 

@@ -101,7 +101,9 @@ def write_face_model_file(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     checked = _checked(arrays)
     path.parent.mkdir(parents=True, exist_ok=True)
     # numpy dates every member 1980-01-01, so the digest depends on the numbers alone.
-    np.savez_compressed(path, version=np.array(FILE_VERSION, np.int64), **checked)
+    np.savez_compressed(
+        path, version=np.array(FILE_VERSION, np.int64), allow_pickle=False, **checked
+    )
 
 
 def _checked(found: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
