@@ -4,10 +4,12 @@ import sys
 
 import typer
 
-from benchmarks import quality, reconstruct, tracking
+from benchmarks import codec, demo, quality, reconstruct, tracking
 from shared.errors import KilocallError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app.command("codec")(codec.command)
+app.command("demo")(demo.command)
 app.command("quality")(quality.command)
 app.command("reconstruct")(reconstruct.command)
 app.command("tracking")(tracking.command)

@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -10,13 +11,13 @@ from shared.errors import ArtifactError
 from tests.tiny_bundle import write_tiny_bundle
 
 
-def refusal(folder):
+def refusal(folder: Path) -> str:
     with pytest.raises(ArtifactError) as caught:
         load_bundle(folder)
     return str(caught.value).replace(str(folder), "B")
 
 
-def change(folder, **values):
+def change(folder: Path, **values: object) -> None:
     path = folder / MANIFEST_NAME
     manifest = json.loads(path.read_text()) | values
     path.write_text(
@@ -24,7 +25,7 @@ def change(folder, **values):
     )
 
 
-def test_a_good_bundle(tmp_path):
+def test_a_good_bundle(tmp_path: Path) -> None:
     bundle = load_bundle(write_tiny_bundle(tmp_path))
     assert bundle.manifest.name == "tiny"
     assert bundle.manifest.conditions == (Channel.PNCC, Channel.DISPLACEMENT)
@@ -33,7 +34,7 @@ def test_a_good_bundle(tmp_path):
     assert bundle.frame_generator == (tmp_path / "frame_generator.onnx").read_bytes()
 
 
-def test_a_changed_file(tmp_path):
+def test_a_changed_file(tmp_path: Path) -> None:
     write_tiny_bundle(tmp_path)
     with (tmp_path / "frame_generator.onnx").open("ab") as file:
         file.write(b"x")
@@ -42,7 +43,7 @@ def test_a_changed_file(tmp_path):
     assert ", the manifest says " in text
 
 
-def test_a_missing_file(tmp_path):
+def test_a_missing_file(tmp_path: Path) -> None:
     write_tiny_bundle(tmp_path)
     (tmp_path / "reference_encoder.onnx").unlink()
     assert refusal(tmp_path) == (
@@ -50,7 +51,7 @@ def test_a_missing_file(tmp_path):
     )
 
 
-def test_no_manifest(tmp_path):
+def test_no_manifest(tmp_path: Path) -> None:
     assert refusal(tmp_path) == (
         "B/bundle.json: No such file or directory, a bundle's file is expected"
     )
@@ -76,12 +77,12 @@ def test_no_manifest(tmp_path):
         ),
     ],
 )
-def test_bad_manifests(tmp_path, changes, text):
+def test_bad_manifests(tmp_path: Path, changes: dict[str, object], text: str) -> None:
     change(write_tiny_bundle(tmp_path), **changes)
     assert refusal(tmp_path) == text
 
 
-def test_an_unknown_condition_names_the_known_ones(tmp_path):
+def test_an_unknown_condition_names_the_known_ones(tmp_path: Path) -> None:
     change(write_tiny_bundle(tmp_path), conditions=["flow"])
     text = refusal(tmp_path)
     assert text.startswith("B/bundle.json: conditions.0: Input should be 'pncc', 'displacement'")
@@ -89,7 +90,7 @@ def test_an_unknown_condition_names_the_known_ones(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["../secret", "/etc/passwd", "a/b", ".hidden", ""])
-def test_files_lie_inside_the_folder(tmp_path, name):
+def test_files_lie_inside_the_folder(tmp_path: Path, name: str) -> None:
     folder = write_tiny_bundle(tmp_path)
     files = json.loads((folder / MANIFEST_NAME).read_text())["files"]
     change(folder, files=files | {name: "0" * 64})
@@ -98,7 +99,7 @@ def test_files_lie_inside_the_folder(tmp_path, name):
 
 @settings(max_examples=60, deadline=None)
 @given(content=st.binary(max_size=200))
-def test_any_bytes_as_a_manifest(tmp_path_factory, content):
+def test_any_bytes_as_a_manifest(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
     folder = tmp_path_factory.getbasetemp() / "noise"
     folder.mkdir(exist_ok=True)
     (folder / MANIFEST_NAME).write_bytes(content)
@@ -106,6 +107,6 @@ def test_any_bytes_as_a_manifest(tmp_path_factory, content):
         load_bundle(folder)
 
 
-def test_a_huge_manifest_is_not_read(tmp_path):
+def test_a_huge_manifest_is_not_read(tmp_path: Path) -> None:
     (tmp_path / MANIFEST_NAME).write_bytes(b" " * 70_000)
     assert refusal(tmp_path) == "B/bundle.json: 70000 bytes, at most 65536 are read"

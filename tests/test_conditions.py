@@ -1,9 +1,18 @@
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 
-from shared.conditions import CONDITION_SIZE, Channel, ConditionRenderer, channel_count
+from shared.conditions import (
+    ALL_CHANNELS,
+    CONDITION_SIZE,
+    Channel,
+    ConditionRenderer,
+    channel_count,
+)
 from shared.errors import ConfigError
 from shared.face_model import FaceModel, Region
+from shared.parameters import FaceParameters, FloatArray
 from tests.faces import MEAN_IDENTITY, face_parameters
 
 MODEL = FaceModel.load()
@@ -11,24 +20,32 @@ NEUTRAL = MODEL.neutral(MEAN_IDENTITY)
 PNCC, DISPLACEMENT, DEPTH, FACE, PROXY, VISIBLE = slice(0, 3), slice(3, 5), 5, 6, 7, 8
 
 
-def head(driving=None, reference=None):
+def head(
+    driving: FaceParameters | None = None, reference: FaceParameters | None = None
+) -> FloatArray:
     driving, reference = driving or face_parameters(), reference or face_parameters()
     return MODEL.head_vertices(NEUTRAL, driving, reference.camera)
 
 
-def rendered(driving, reference, **options):
-    renderer = ConditionRenderer(MODEL, **options)
+def rendered(
+    driving: FaceParameters,
+    reference: FaceParameters,
+    *,
+    size: int = 64,
+    channels: Sequence[str] = ALL_CHANNELS,
+) -> FloatArray:
+    renderer = ConditionRenderer(MODEL, height=size, width=size, channels=channels)
     view = renderer.view_reference(head(reference, reference))
     return renderer.render(head(driving, reference), view)
 
 
-def pixel(point, size=64):
+def pixel(point: FloatArray, size: int = 64) -> tuple[int, int]:
     """Row and column of a point in image coordinates."""
     column, row = np.floor((point[:2] + 1) * size / 2).astype(int)
-    return row, column
+    return int(row), int(column)
 
 
-def test_all_channels_of_the_reference_itself():
+def test_all_channels_of_the_reference_itself() -> None:
     conditions = rendered(face_parameters(), face_parameters())
     assert conditions.shape == (CONDITION_SIZE, 64, 64) == (9, 64, 64)
     assert conditions.dtype == np.float32
@@ -42,7 +59,7 @@ def test_all_channels_of_the_reference_itself():
     assert (conditions[VISIBLE] == 1).all()
 
 
-def test_pncc_is_the_normalised_mean_place_of_the_visible_point():
+def test_pncc_is_the_normalised_mean_place_of_the_visible_point() -> None:
     conditions = rendered(face_parameters(rotation=(0, 0.3, 0)), face_parameters())
     mean = np.concatenate([MODEL.mean, MODEL.proxy(MODEL.mean)])
     low, high = mean.min(0), mean.max(0)
@@ -55,7 +72,7 @@ def test_pncc_is_the_normalised_mean_place_of_the_visible_point():
     assert (conditions[PNCC][:, outside & ~mouth] == 0).all()
 
 
-def test_a_shift_of_the_head_displaces_it_exactly_and_the_corner_not():
+def test_a_shift_of_the_head_displaces_it_exactly_and_the_corner_not() -> None:
     reference = face_parameters()
     conditions = rendered(face_parameters(translation=(0.125, -0.0625)), reference)
     face = conditions[FACE] > 0
@@ -66,7 +83,7 @@ def test_a_shift_of_the_head_displaces_it_exactly_and_the_corner_not():
     assert corner.max() < 1e-3
 
 
-def test_the_extension_fades_with_distance():
+def test_the_extension_fades_with_distance() -> None:
     conditions = rendered(face_parameters(translation=(0.125, 0)), face_parameters())
     row = 32
     known = np.flatnonzero(conditions[FACE, row] + conditions[PROXY, row])
@@ -76,16 +93,16 @@ def test_the_extension_fades_with_distance():
     assert beyond[8:].max(initial=0) < 0.03
 
 
-def open_mouth():
+def open_mouth() -> dict[int, float]:
     """The symmetric component that opens the mouth most, and its sign."""
     upper, lower = MODEL.expression_basis[:, 13, 1], MODEL.expression_basis[:, 14, 1]
     component = int(np.abs(lower - upper).argmax())
     return {component: 4.0 * float(np.sign((lower - upper)[component]))}
 
 
-def test_the_mouth_is_no_face_and_moves_as_its_surroundings():
+def test_the_mouth_is_no_face_and_moves_as_its_surroundings() -> None:
     driving = face_parameters(expression=open_mouth(), translation=(0.1, 0))
-    conditions = rendered(driving, face_parameters(), height=256, width=256)
+    conditions = rendered(driving, face_parameters(), size=256)
     vertices = head(driving)
     row, column = pixel((vertices[13] + vertices[14]) / 2, 256)
     assert conditions[FACE, row, column] == 0
@@ -93,18 +110,18 @@ def test_the_mouth_is_no_face_and_moves_as_its_surroundings():
     assert conditions[3, row, column] == pytest.approx(-0.1, abs=0.02)
 
 
-def test_a_mouth_that_the_reference_keeps_shut_is_not_visible_in_it():
+def test_a_mouth_that_the_reference_keeps_shut_is_not_visible_in_it() -> None:
     vertices = head(face_parameters(expression=open_mouth()))
     row, column = pixel((vertices[13] + vertices[14]) / 2, 256)
     wide = face_parameters(expression=open_mouth())
     shut_component, opening = next(iter(open_mouth().items()))
     shut = face_parameters(expression={shut_component: -opening / 2})
-    options = {"height": 256, "width": 256, "channels": ["reference_visible"]}
-    assert rendered(wide, shut, **options)[0, row, column] == 0
-    assert rendered(wide, wide, **options)[0, row, column] == 1
+    channels = ["reference_visible"]
+    assert rendered(wide, shut, size=256, channels=channels)[0, row, column] == 0
+    assert rendered(wide, wide, size=256, channels=channels)[0, row, column] == 1
 
 
-def test_a_cheek_turned_away_in_the_reference_is_not_visible():
+def test_a_cheek_turned_away_in_the_reference_is_not_visible() -> None:
     turned = face_parameters(rotation=(0, 1.2, 0))
     conditions = rendered(face_parameters(), turned)
     vertices = head()
@@ -116,7 +133,7 @@ def test_a_cheek_turned_away_in_the_reference_is_not_visible():
     assert abs((columns > middle).mean() - 0.5) > 0.4
 
 
-def test_irises_draw_on_eye_openings_whatever_their_depth():
+def test_irises_draw_on_eye_openings_whatever_their_depth() -> None:
     vertices = head()
     for iris, region in ((468, Region.RIGHT_EYE), (473, Region.LEFT_EYE)):
         row, column = pixel(vertices[iris], 256)
@@ -132,7 +149,7 @@ def test_irises_draw_on_eye_openings_whatever_their_depth():
         np.testing.assert_array_equal(results[0][DISPLACEMENT], results[1][DISPLACEMENT])
 
 
-def test_half_a_pixel_is_seen():
+def test_half_a_pixel_is_seen() -> None:
     """Pixel centres lie at i + 0.5: a shift by one pixel moves pncc by exactly one pixel."""
     still = rendered(face_parameters(), face_parameters(), channels=["pncc"])
     moved = rendered(face_parameters(translation=(2 / 64, 0)), face_parameters(), channels=["pncc"])
@@ -143,7 +160,7 @@ def test_half_a_pixel_is_seen():
     np.testing.assert_allclose(half[0, 32, 24:40], between, atol=2e-3)
 
 
-def test_channels_come_in_the_order_of_their_names():
+def test_channels_come_in_the_order_of_their_names() -> None:
     names = ["reference_visible", "displacement", "mask"]
     driving, reference = face_parameters(rotation=(0.1, 0.4, 0)), face_parameters()
     every = rendered(driving, reference)
@@ -152,14 +169,14 @@ def test_channels_come_in_the_order_of_their_names():
     assert channel_count([Channel(name) for name in names]) == 5
 
 
-def test_each_channel_alone_equals_its_part():
+def test_each_channel_alone_equals_its_part() -> None:
     driving, reference = face_parameters(rotation=(0.1, 0.4, 0)), face_parameters()
     every = rendered(driving, reference)
     parts = [rendered(driving, reference, channels=[channel]) for channel in Channel]
     np.testing.assert_array_equal(np.concatenate(parts), every)
 
 
-def test_unknown_and_repeated_channels():
+def test_unknown_and_repeated_channels() -> None:
     with pytest.raises(ConfigError) as unknown:
         ConditionRenderer(MODEL, channels=["pncc", "flow"])
     assert str(unknown.value) == (
@@ -171,7 +188,7 @@ def test_unknown_and_repeated_channels():
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_vertices_that_are_not_finite_give_a_picture_without_face_or_motion(bad):
+def test_vertices_that_are_not_finite_give_a_picture_without_face_or_motion(bad: float) -> None:
     renderer = ConditionRenderer(MODEL)
     vertices = head()
     view = renderer.view_reference(vertices)
@@ -182,7 +199,7 @@ def test_vertices_that_are_not_finite_give_a_picture_without_face_or_motion(bad)
     assert np.isfinite(conditions).all()
 
 
-def test_a_head_far_outside_or_huge_is_harmless():
+def test_a_head_far_outside_or_huge_is_harmless() -> None:
     renderer = ConditionRenderer(MODEL)
     view = renderer.view_reference(head())
     for parameters in (
@@ -193,15 +210,15 @@ def test_a_head_far_outside_or_huge_is_harmless():
         assert np.isfinite(renderer.render(head(parameters), view)).all()
 
 
-def test_other_sizes_agree_with_the_default_where_displacement_is_exact():
+def test_other_sizes_agree_with_the_default_where_displacement_is_exact() -> None:
     driving, reference = face_parameters(rotation=(0.1, 0.2, 0)), face_parameters()
     small = rendered(driving, reference, channels=["displacement"])
-    large = rendered(driving, reference, height=256, width=256, channels=["displacement"])
+    large = rendered(driving, reference, size=256, channels=["displacement"])
     centre = slice(26, 34)
     averaged = large.reshape(2, 64, 4, 64, 4).mean((2, 4))
     np.testing.assert_allclose(averaged[:, centre, centre], small[:, centre, centre], atol=6e-3)
 
 
-def test_the_same_input_gives_the_same_bits():
+def test_the_same_input_gives_the_same_bits() -> None:
     driving, reference = face_parameters(rotation=(0.1, 0.4, 0.2)), face_parameters()
     np.testing.assert_array_equal(rendered(driving, reference), rendered(driving, reference))

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -13,19 +15,19 @@ MODEL = FaceModel.load()
 
 
 @pytest.fixture(scope="module")
-def warping():
+def warping() -> FaceRenderer:
     renderer = FaceRenderer(MODEL, load_generator("warp"))
     renderer.warm_up()
     return renderer
 
 
-def test_the_reference_itself_comes_back(warping):
+def test_the_reference_itself_comes_back(warping: FaceRenderer) -> None:
     reference = face_reference(face_parameters(rotation=(0.1, 0.3, 0)))
     picture = warping.render(warping.prepare(reference), reference.parameters)
     np.testing.assert_array_equal(picture, reference.image)
 
 
-def test_a_moved_head_moves_its_pixels(warping):
+def test_a_moved_head_moves_its_pixels(warping: FaceRenderer) -> None:
     reference = face_reference(face_parameters())
     picture = warping.render(
         warping.prepare(reference), face_parameters(translation=(2 * 10 / 256, 0))
@@ -36,7 +38,7 @@ def test_a_moved_head_moves_its_pixels(warping):
     np.testing.assert_array_equal(picture[:8, :8], reference.image[:8, :8])
 
 
-def test_what_the_fit_cannot_say_cancels(warping):
+def test_what_the_fit_cannot_say_cancels(warping: FaceRenderer) -> None:
     """A residual of the shared identity moves driving and reference alike: nothing is displaced."""
     rng = np.random.default_rng(0)
     identity = Identity(
@@ -58,7 +60,7 @@ def test_what_the_fit_cannot_say_cancels(warping):
     np.testing.assert_array_equal(picture, plain.image)
 
 
-def test_a_mixture_is_the_weighted_mean(warping):
+def test_a_mixture_is_the_weighted_mean(warping: FaceRenderer) -> None:
     one, two = (face_reference(face_parameters(), reference_id=i, seed=i) for i in (1, 2))
     prepared = [warping.prepare(reference) for reference in (one, two)]
     parameters = face_parameters(rotation=(0, 0.2, 0))
@@ -69,7 +71,7 @@ def test_a_mixture_is_the_weighted_mean(warping):
     np.testing.assert_array_equal(alone, pictures[1].astype(np.uint8))
 
 
-def test_parameters_that_are_no_numbers_harm_nothing(warping):
+def test_parameters_that_are_no_numbers_harm_nothing(warping: FaceRenderer) -> None:
     prepared = warping.prepare(face_reference(face_parameters()))
     sane = face_parameters()
     nowhere = np.full(7, np.nan, np.float32)
@@ -79,7 +81,7 @@ def test_parameters_that_are_no_numbers_harm_nothing(warping):
     np.testing.assert_array_equal(again, prepared.reference.image)
 
 
-def test_stages_are_timed():
+def test_stages_are_timed() -> None:
     metrics = Metrics()
     renderer = FaceRenderer(MODEL, load_generator("warp"), metrics)
     renderer.warm_up()
@@ -87,7 +89,7 @@ def test_stages_are_timed():
     assert stages[Stage.CONDITION].count == stages[Stage.GENERATE].count == 1
 
 
-def test_a_bundle_with_history_takes_past_frames_newest_first(tmp_path):
+def test_a_bundle_with_history_takes_past_frames_newest_first(tmp_path: Path) -> None:
     generator = load_generator(write_tiny_bundle(tmp_path, history=2))
     renderer = FaceRenderer(MODEL, generator)
     renderer.warm_up()
@@ -105,7 +107,7 @@ def test_a_bundle_with_history_takes_past_frames_newest_first(tmp_path):
     np.testing.assert_array_equal(longer, full)
 
 
-def test_a_reference_of_another_size_than_the_generators(warping):
+def test_a_reference_of_another_size_than_the_generators(warping: FaceRenderer) -> None:
     reference = face_reference(face_parameters())
     large = type(reference)(
         set_id=0,

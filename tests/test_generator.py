@@ -1,3 +1,6 @@
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -9,25 +12,25 @@ from tests.tiny_bundle import SIZE, write_tiny_bundle
 CONDITIONS = np.random.default_rng(1).uniform(-1, 1, (5, 16, 16)).astype(np.float32)
 
 
-def refusal(*arguments, **options):
+def refusal(folder: Path, **options: Any) -> str:
     with pytest.raises(ArtifactError) as caught:
-        load_generator(write_tiny_bundle(*arguments, **options))
+        load_generator(write_tiny_bundle(folder, **options))
     return str(caught.value)
 
 
-def test_warp_needs_no_file():
+def test_warp_needs_no_file() -> None:
     generator = load_generator("warp")
     assert (generator.name, generator.size, generator.history) == ("warp", 256, 0)
 
 
-def test_an_unknown_name():
+def test_an_unknown_name() -> None:
     with pytest.raises(ArtifactError) as caught:
         load_generator("lightning")
     assert str(caught.value).startswith("generator 'lightning', known are warp")
     assert str(caught.value).endswith(" and folders with a bundle.json")
 
 
-def test_a_bundle_runs(tmp_path):
+def test_a_bundle_runs(tmp_path: Path) -> None:
     generator = load_generator(write_tiny_bundle(tmp_path))
     assert generator.name == "tiny"
     assert generator.size == SIZE
@@ -43,7 +46,7 @@ def test_a_bundle_runs(tmp_path):
     generator.close()
 
 
-def test_nothing_changes_the_picture_where_weights_are_nothing(tmp_path):
+def test_nothing_changes_the_picture_where_weights_are_nothing(tmp_path: Path) -> None:
     """Levels 0..255 survive the way to [-1, 1] and back."""
     generator = load_generator(write_tiny_bundle(tmp_path, scale=0.0))
     image = textured_image(SIZE)
@@ -52,14 +55,14 @@ def test_nothing_changes_the_picture_where_weights_are_nothing(tmp_path):
     np.testing.assert_array_equal(generator.generate(features, CONDITIONS), image)
 
 
-def test_a_reference_of_another_size_is_resized(tmp_path):
+def test_a_reference_of_another_size_is_resized(tmp_path: Path) -> None:
     generator = load_generator(write_tiny_bundle(tmp_path, scale=0.0))
     features = generator.prepare(textured_image(256), CONDITIONS)
     difference = generator.generate(features, CONDITIONS).astype(int) - textured_image(SIZE)
     assert np.abs(difference).mean() < 3
 
 
-def test_history_and_audio(tmp_path):
+def test_history_and_audio(tmp_path: Path) -> None:
     generator = load_generator(write_tiny_bundle(tmp_path, history=2, audio=True))
     assert generator.history == 2
     features = generator.prepare(textured_image(SIZE), CONDITIONS)
@@ -69,7 +72,7 @@ def test_history_and_audio(tmp_path):
     assert np.abs(still.astype(int) - moving).max() > 0
 
 
-def test_numbers_that_are_not_finite_are_an_error_of_this_frame(tmp_path):
+def test_numbers_that_are_not_finite_are_an_error_of_this_frame(tmp_path: Path) -> None:
     generator = load_generator(write_tiny_bundle(tmp_path))
     features = generator.prepare(textured_image(SIZE), CONDITIONS)
     with pytest.raises(InferenceError) as caught:
@@ -78,13 +81,13 @@ def test_numbers_that_are_not_finite_are_an_error_of_this_frame(tmp_path):
     generator.generate(features, CONDITIONS)
 
 
-def test_other_tensor_names(tmp_path):
+def test_other_tensor_names(tmp_path: Path) -> None:
     assert refusal(tmp_path, image_name="photo") == (
         "reference_encoder.onnx: inputs conditions, photo, the manifest asks for conditions, image"
     )
 
 
-def test_history_that_the_network_does_not_take(tmp_path):
+def test_history_that_the_network_does_not_take(tmp_path: Path) -> None:
     text = refusal(tmp_path, manifest_changes={"history": 2})
     assert text == (
         "frame_generator.onnx: inputs code, conditions, picture, "
@@ -92,13 +95,13 @@ def test_history_that_the_network_does_not_take(tmp_path):
     )
 
 
-def test_other_shapes(tmp_path):
+def test_other_shapes(tmp_path: Path) -> None:
     text = refusal(tmp_path, manifest_changes={"conditions": ["pncc"]})
     assert text == "reference_encoder.onnx: conditions is Bx5x16x16, 1x3x16x16 is expected"
     text = refusal(tmp_path, manifest_changes={"size": 128})
     assert text == "reference_encoder.onnx: image is Bx3x64x64, 1x3x128x128 is expected"
 
 
-def test_a_fixed_batch(tmp_path):
+def test_a_fixed_batch(tmp_path: Path) -> None:
     text = refusal(tmp_path, batch=1)
     assert text == "frame_generator.onnx: conditions is 1x5x16x16, Bx5x16x16 is expected"

@@ -2,11 +2,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
+from shared.parameters import FloatArray
 from shared.rasterizer import ANY_REGION, NO_TRIANGLE, Rasterizer
 
 
-def grid_mesh(columns: int, rows: int, *, jitter: float = 0.0, seed: int = 0):
+def grid_mesh(
+    columns: int, rows: int, *, jitter: float = 0.0, seed: int = 0
+) -> tuple[FloatArray, NDArray[np.int32]]:
     """A watertight sheet over [-0.8, 0.8]^2 with jittered inner vertices."""
     x, y = np.meshgrid(np.linspace(-0.8, 0.8, columns), np.linspace(-0.8, 0.8, rows))
     vertices = np.stack([x, y, x * 0.3 + y * 0.2], -1).reshape(-1, 3)
@@ -20,7 +24,9 @@ def grid_mesh(columns: int, rows: int, *, jitter: float = 0.0, seed: int = 0):
     return vertices.astype(np.float32), np.array(triangles, np.int32)
 
 
-def slow_reference(vertices, triangles, height, width):
+def slow_reference(
+    vertices: FloatArray, triangles: NDArray[np.int32], height: int, width: int
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Every pixel against every triangle, in float64."""
     depth = np.full((height, width), np.inf)
     index = np.full((height, width), NO_TRIANGLE)
@@ -45,7 +51,7 @@ def slow_reference(vertices, triangles, height, width):
 
 @settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 10_000), height=st.integers(3, 20), width=st.integers(3, 20))
-def test_equals_a_slow_reference(seed, height, width):
+def test_equals_a_slow_reference(seed: int, height: int, width: int) -> None:
     rng = np.random.default_rng(seed)
     vertices = rng.uniform(-1.5, 1.5, (9, 3)).astype(np.float32)
     triangles = rng.integers(0, 9, (12, 3)).astype(np.int32)
@@ -62,13 +68,13 @@ def test_equals_a_slow_reference(seed, height, width):
 
 @settings(max_examples=20, deadline=None)
 @given(seed=st.integers(0, 10_000))
-def test_neighbours_leave_no_hole(seed):
+def test_neighbours_leave_no_hole(seed: int) -> None:
     vertices, triangles = grid_mesh(9, 9, jitter=0.05, seed=seed)
     raster = Rasterizer(triangles, height=64, width=64).rasterize(vertices)
     assert (raster.triangle[8:56, 8:56] >= 0).all()
 
 
-def test_an_edge_through_pixel_centres_is_covered_once_and_by_the_first():
+def test_an_edge_through_pixel_centres_is_covered_once_and_by_the_first() -> None:
     vertices = np.array([[-1, -1, 0], [1, -1, 0], [1, 1, 0], [-1, 1, 0]], np.float32)
     triangles = np.array([[0, 1, 2], [0, 2, 3]], np.int32)
     raster = Rasterizer(triangles, height=4, width=4).rasterize(vertices)
@@ -76,7 +82,7 @@ def test_an_edge_through_pixel_centres_is_covered_once_and_by_the_first():
     assert raster.triangle.tolist() == expected
 
 
-def test_pixel_centres_lie_at_a_half():
+def test_pixel_centres_lie_at_a_half() -> None:
     """A point at (i + 0.5) / W of the width is the pixel's own: weights reproduce its place."""
     vertices, triangles = grid_mesh(5, 5)
     raster = Rasterizer(triangles, height=16, width=32).rasterize(vertices)
@@ -87,7 +93,7 @@ def test_pixel_centres_lie_at_a_half():
     assert raster.depth[row, column] == pytest.approx(place[2], abs=1e-6)
 
 
-def test_the_nearer_triangle_is_seen_whatever_the_order_and_winding():
+def test_the_nearer_triangle_is_seen_whatever_the_order_and_winding() -> None:
     near = [[-1, -1, 0.1], [3, -1, 0.1], [-1, 3, 0.1]]
     far = [[-1, -1, 0.5], [-1, 3, 0.5], [3, -1, 0.5]]
     vertices = np.array(near + far, np.float32)
@@ -97,7 +103,7 @@ def test_the_nearer_triangle_is_seen_whatever_the_order_and_winding():
         np.testing.assert_allclose(raster.depth, 0.1, rtol=1e-6)
 
 
-def test_an_overlay_draws_only_on_its_region_whatever_its_depth():
+def test_an_overlay_draws_only_on_its_region_whatever_its_depth() -> None:
     left = [[-1, -1, 0], [0, -1, 0], [0, 1, 0], [-1, 1, 0]]
     right = [[0, -1, 0], [1, -1, 0], [1, 1, 0], [0, 1, 0]]
     behind = [[-1, -1, 9], [3, -1, 9], [-1, 3, 9]]
@@ -116,7 +122,7 @@ def test_an_overlay_draws_only_on_its_region_whatever_its_depth():
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("axis", [0, 1, 2])
-def test_vertices_that_are_not_finite_draw_nothing(bad, axis):
+def test_vertices_that_are_not_finite_draw_nothing(bad: float, axis: int) -> None:
     vertices, triangles = grid_mesh(4, 4)
     rasterizer = Rasterizer(triangles, height=16, width=16)
     assert (rasterizer.rasterize(vertices).triangle >= 0).any()
@@ -126,7 +132,7 @@ def test_vertices_that_are_not_finite_draw_nothing(bad, axis):
     assert np.isinf(raster.depth).all()
 
 
-def test_far_away_and_flat_triangles_draw_nothing_and_harm_no_other():
+def test_far_away_and_flat_triangles_draw_nothing_and_harm_no_other() -> None:
     vertices = np.array(
         [[-1, -1, 0], [1, -1, 0], [-1, 1, 0], [1e30, 0, 0], [0.5, 0.5, 0], [0.5, 0.5, 0]],
         np.float32,
@@ -136,7 +142,7 @@ def test_far_away_and_flat_triangles_draw_nothing_and_harm_no_other():
     assert set(np.unique(raster.triangle)) == {NO_TRIANGLE, 3}
 
 
-def test_the_same_vertices_give_the_same_pixels_and_reuse_the_buffers():
+def test_the_same_vertices_give_the_same_pixels_and_reuse_the_buffers() -> None:
     vertices, triangles = grid_mesh(12, 12, jitter=0.02)
     rasterizer = Rasterizer(triangles, height=64, width=64)
     first = rasterizer.rasterize(vertices)

@@ -19,13 +19,13 @@ REFERENCES = [
 MS = 1_000_000
 
 
-def test_distance_is_in_pixels_of_256():
+def test_distance_is_in_pixels_of_256() -> None:
     moved = face_parameters(translation=(10 / 128, 0))
     assert pose_expression_distance(FRONT, moved) == pytest.approx(4.5, rel=1e-3)
     assert pose_expression_distance(FRONT, FRONT) == 0
 
 
-def test_turns_and_expressions_count():
+def test_turns_and_expressions_count() -> None:
     turned = [face_parameters(rotation=(0, angle, 0)) for angle in (0.1, 0.3, 0.6)]
     distances = [pose_expression_distance(FRONT, each) for each in turned]
     assert distances == sorted(distances)
@@ -35,7 +35,7 @@ def test_turns_and_expressions_count():
 
 @settings(max_examples=20, deadline=None)
 @given(seeds=st.tuples(*[st.integers(0, 1000)] * 3))
-def test_it_is_a_metric(seeds):
+def test_it_is_a_metric(seeds: tuple[int, int, int]) -> None:
     a, b, c = (
         face_parameters(
             rotation=tuple(np.random.default_rng(seed).normal(size=3) * 0.4),
@@ -51,18 +51,18 @@ def test_it_is_a_metric(seeds):
     assert ab == pytest.approx(embedded, rel=1e-5)
 
 
-def test_the_nearest_is_shown_at_once():
+def test_the_nearest_is_shown_at_once() -> None:
     selector = ReferenceSelector()
     assert selector.choose(RIGHT, REFERENCES, 0) == [(2, 1.0)]
 
 
-def test_no_references():
+def test_no_references() -> None:
     selector = ReferenceSelector()
     assert selector.choose(FRONT, [], 0) == []
     assert selector.choose(FRONT, REFERENCES, 0) == [(1, 1.0)]
 
 
-def test_a_clearly_nearer_one_is_faded_in():
+def test_a_clearly_nearer_one_is_faded_in() -> None:
     selector = ReferenceSelector()
     selector.choose(LEFT, REFERENCES, 0)
     assert selector.choose(FRONT, REFERENCES, 40 * MS) == [(0, 1.0)]  # the fade begins here
@@ -73,7 +73,7 @@ def test_a_clearly_nearer_one_is_faded_in():
     assert 160 * MS <= CROSS_FADE_NS <= 200 * MS
 
 
-def test_weights_grow_and_sum_to_one():
+def test_weights_grow_and_sum_to_one() -> None:
     selector = ReferenceSelector()
     selector.choose(LEFT, REFERENCES, 0)
     last = 0.0
@@ -86,7 +86,7 @@ def test_weights_grow_and_sum_to_one():
     assert last == 1
 
 
-def test_noise_at_the_middle_between_two_does_not_flicker():
+def test_noise_at_the_middle_between_two_does_not_flicker() -> None:
     selector = ReferenceSelector()
     rng = np.random.default_rng(0)
     shown = set()
@@ -99,7 +99,7 @@ def test_noise_at_the_middle_between_two_does_not_flicker():
     assert len(shown) == 1
 
 
-def test_no_third_one_enters_a_fade():
+def test_no_third_one_enters_a_fade() -> None:
     selector = ReferenceSelector()
     selector.choose(LEFT, REFERENCES, 0)
     selector.choose(FRONT, REFERENCES, 40 * MS)
@@ -110,7 +110,7 @@ def test_no_third_one_enters_a_fade():
     assert selector.choose(RIGHT, REFERENCES, 500 * MS)[-1] == (2, 1.0)
 
 
-def test_a_reference_that_is_gone_is_left_at_once():
+def test_a_reference_that_is_gone_is_left_at_once() -> None:
     selector = ReferenceSelector()
     selector.choose(LEFT, REFERENCES, 0)
     assert selector.choose(LEFT, REFERENCES[1:], 40 * MS) == [(1, 1.0)]
@@ -119,7 +119,7 @@ def test_a_reference_that_is_gone_is_left_at_once():
     assert selector.choose(RIGHT, REFERENCES[2:], 120 * MS) == [(2, 1.0)]
 
 
-def test_a_replaced_reference_is_judged_by_its_own_parameters():
+def test_a_replaced_reference_is_judged_by_its_own_parameters() -> None:
     selector = ReferenceSelector()
     selector.choose(FRONT, REFERENCES, 0)
     replaced = [face_reference(FRONT, reference_id=0), face_reference(LEFT, reference_id=1)]

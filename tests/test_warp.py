@@ -1,24 +1,24 @@
 import numpy as np
 
-from shared.parameters import CROP_SIZE
+from shared.parameters import CROP_SIZE, FloatArray, Image
 from shared.warp import WarpGenerator
 from tests.faces import textured_image
 
 NOTHING = np.zeros((2, CROP_SIZE, CROP_SIZE), np.float32)
 
 
-def warped(displacement, image=None):
+def warped(displacement: FloatArray, image: Image | None = None) -> Image:
     generator = WarpGenerator()
     features = generator.prepare(textured_image() if image is None else image, displacement)
     return generator.generate(features, displacement)
 
 
-def test_no_displacement_gives_the_reference():
+def test_no_displacement_gives_the_reference() -> None:
     image = textured_image()
     np.testing.assert_array_equal(warped(NOTHING, image), image)
 
 
-def test_whole_pixels_shift_exactly():
+def test_whole_pixels_shift_exactly() -> None:
     """Displacement is reference minus driving: the driving pixel shows what lies there."""
     displacement = NOTHING.copy()
     displacement[0] = 2 * 3 / CROP_SIZE
@@ -27,7 +27,7 @@ def test_whole_pixels_shift_exactly():
     np.testing.assert_array_equal(warped(displacement, image)[5:, :-3], image[:-5, 3:])
 
 
-def test_half_a_pixel_is_the_mean_of_two():
+def test_half_a_pixel_is_the_mean_of_two() -> None:
     displacement = NOTHING.copy()
     displacement[0] = 1 / CROP_SIZE
     image = textured_image().astype(np.int32)
@@ -36,7 +36,7 @@ def test_half_a_pixel_is_the_mean_of_two():
     assert np.abs(difference).max() <= 1
 
 
-def test_beyond_the_picture_its_edge_is_repeated():
+def test_beyond_the_picture_its_edge_is_repeated() -> None:
     displacement = NOTHING.copy()
     displacement[0] = 5.0
     image = textured_image()
@@ -44,7 +44,7 @@ def test_beyond_the_picture_its_edge_is_repeated():
     np.testing.assert_array_equal(result, np.broadcast_to(image[:, -1:], image.shape))
 
 
-def test_coarse_conditions_and_references_of_another_size():
+def test_coarse_conditions_and_references_of_another_size() -> None:
     coarse = np.full((2, 64, 64), 2 * 4 / CROP_SIZE, np.float32)
     fine = np.full((2, CROP_SIZE, CROP_SIZE), 2 * 4 / CROP_SIZE, np.float32)
     np.testing.assert_array_equal(warped(coarse), warped(fine))
@@ -53,7 +53,7 @@ def test_coarse_conditions_and_references_of_another_size():
     assert np.abs(difference).mean() < 3
 
 
-def test_the_picture_is_a_fresh_array_of_the_right_kind():
+def test_the_picture_is_a_fresh_array_of_the_right_kind() -> None:
     generator = WarpGenerator()
     features = generator.prepare(textured_image(), NOTHING)
     first = generator.generate(features, NOTHING)
