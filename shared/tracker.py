@@ -27,7 +27,7 @@ _MESH = "face_landmark_with_attention.onnx"
 _REFINED = "face_landmark_with_attention.json"
 _SHA256 = {
     _DETECTOR: "9b3e2773959d66e7022ec3761f891033d052976b2a51d9f043a53d8ceee5c144",
-    _MESH: "876bbccda18069d15de12d281a8e254f42f5edeffa370abeb0d55903038a2cc5",
+    _MESH: "0234932133d59763607d86ebdb4a4d9a12d8bf38abfe47f61e56f3393c6f9461",
     _REFINED: "b43f0b61b36591feb4ef815289048f639940de5efaf5458f30f587dc60c5f109",
 }
 
