@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,8 +15,8 @@ from shared.errors import KilocallError
 
 _KEPT_LINES = 200
 _LINE_LIMIT_BYTES = 64 * 1024
-_CONFIG_ERROR = 2
-"""Exit status of a process that refused its settings, with one line saying why."""
+_CLEAR_ERROR = re.compile(r"(?:kilocall|error): (.+)")
+"""How our processes say in their last line why they end."""
 
 STOP_TIMEOUT_SECONDS = 8.0
 
@@ -87,8 +88,8 @@ class Child:
         status = await self._process.wait()
         await asyncio.gather(*self._readers)
         lines = [line for line in self._lines if line]
-        if status == _CONFIG_ERROR and lines:
-            raise ChildError(lines[-1])
+        if lines and (clear := _CLEAR_ERROR.match(lines[-1])):
+            raise ChildError(clear[1])
         tail = "\n".join(lines[-15:]) if lines else "without a word"
         raise ChildError(f"the {self.name} ended with status {status}:\n{tail}")
 

@@ -115,6 +115,11 @@ def audio_early_ms(
     return median(video_delays) - median(audio_delays)
 
 
+def monotonic_ns(capture_time: int, ticks_at_zero: int, near_ns: int) -> int:
+    """The monotonic time, within seven hours of `near_ns`, of a capture time in ticks."""
+    near_ticks = ticks_at_zero + near_ns * 9 // 100_000
+    return near_ns + ns_from_ticks(ticks_difference(capture_time, near_ticks))
+
+
 def _delay_ms(time_ns: int, capture_time: int, ticks_at_zero: int) -> float:
-    ticks = ticks_at_zero + time_ns * 9 // 100_000
-    return ns_from_ticks(ticks_difference(ticks, capture_time)) / 1e6
+    return (time_ns - monotonic_ns(capture_time, ticks_at_zero, time_ns)) / 1e6

@@ -38,6 +38,8 @@ class Player:
         self._assembler = Vp8Assembler()
         self._kept_bytes = 0
         self._encoded: queue.Queue[tuple[bytes, int] | None] = queue.Queue(_QUEUE_PICTURES)
+        self.needs_key_picture = False
+        """Pictures come that cannot be decoded without one before them."""
         self._thread = threading.Thread(target=self._decode, name="player", daemon=True)
         self._thread.start()
 
@@ -85,7 +87,9 @@ class Player:
                 # Before the first key picture, or after a gap until the next.
                 logger.debug("player: picture not decoded: %s", error)
                 self.call.pictures_lost += 1
+                self.needs_key_picture = True
                 continue
+            self.needs_key_picture = False
             decoded_ns = time.monotonic_ns()
             capture_time = bar_code.read(_luma(frames[-1])) if frames else None
             latency_ms = None

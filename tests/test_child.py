@@ -38,7 +38,7 @@ async def test_output_comes_line_by_line_and_stop_ends_it(tmp_path: Path) -> Non
 
 
 async def test_a_refused_setting_is_told_in_its_own_words(tmp_path: Path) -> None:
-    program = "import sys\nprint('port 99999: too large', file=sys.stderr)\nsys.exit(2)\n"
+    program = "import sys\nprint('kilocall: port 99999: too large', file=sys.stderr)\nsys.exit(2)\n"
     child = await Child.start("trial_module", [], _module(tmp_path, program))
     with pytest.raises(ChildError, match=r"^port 99999: too large$"):
         await child.next_line()
