@@ -54,6 +54,9 @@ def main(
     trace: Annotated[
         Path | None, typer.Option(help="Write what is counted here, as JSON lines.")
     ] = None,
+    record: Annotated[
+        Path | None, typer.Option(help="Write the crops and the sound that are sent here, an MP4.")
+    ] = None,
     insecure: Annotated[
         bool, typer.Option("--insecure", help="Accept a self-signed certificate.")
     ] = False,
@@ -93,6 +96,7 @@ def main(
             fps=fps,
             frames_per_message=frames_per_message,
             trace=trace,
+            record=record,
             verify_tls=False if insecure else None,
         )
         pipeline = SenderPipeline(settings)

@@ -95,13 +95,7 @@ class SenderPipeline:
             metrics=self.metrics,
             on_available=lambda available: self._post(lambda: self._on_available(available)),
         )
-        audio = sound and AudioThread(
-            sound.source,
-            sound.packetizer,
-            clock=self._clock,
-            metrics=self.metrics,
-            on_packet=self._record_and_post_packet,
-        )
+        audio = None if sound is None else self._audio_thread(sound)
         tasks = [asyncio.create_task(self._call())]
         if self._settings.trace is not None:
             tasks.append(asyncio.create_task(self._trace()))
@@ -127,7 +121,7 @@ class SenderPipeline:
             sound.packetizer,
             clock=self._clock,
             metrics=self.metrics,
-            on_packet=lambda packet: self._post(lambda: self._on_packet(packet)),
+            on_packet=self._record_and_post_packet,
         )
 
     def _stop_threads(self, capture: CaptureThread, audio: AudioThread | None) -> None:
