@@ -1,5 +1,6 @@
 """The HTTP routes: WHIP, WHEP, health, metrics and the page. No logic lives here."""
 
+import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.requests import ClientDisconnect
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -20,6 +22,8 @@ from shared.metrics import Metrics
 from shared.version import __version__
 
 SDP = "application/sdp"
+DISCARD_MAX_BYTES = 16 * 1024 * 1024
+DISCARD_SECONDS = 5.0
 PAGE_FOLDER = Path(__file__).parent / "web"
 
 # wasm-unsafe-eval: onnxruntime-web compiles its WebAssembly in the page.
@@ -102,11 +106,16 @@ def create_app(calls: Calls, authority: TokenAuthority, metrics: Metrics) -> Fas
         @app.patch(f"/{path}/{{session_id}}")
         async def patch(session_id: str) -> Response:
             # Until trickle ICE is there (RFC 9725, section 4.3.2).
-            return PlainTextResponse(
-                "trickle ICE is not supported, send all candidates with the offer\n",
-                405,
-                {"Allow": "DELETE"},
-            )
+            return _not_allowed("DELETE", "trickle ICE is not there, send all candidates at once")
+
+        # Without these the page's folder would answer 404.
+        @app.api_route(f"/{path}", methods=["GET", "HEAD", "PUT", "PATCH", "DELETE"])
+        async def other(request: Request) -> Response:
+            return _not_allowed("POST, OPTIONS", f"{request.method} is not for an endpoint")
+
+        @app.api_route(f"/{path}/{{session_id}}", methods=["GET", "HEAD", "PUT", "POST"])
+        async def other_of_session(request: Request, session_id: str) -> Response:
+            return _not_allowed("DELETE", f"{request.method} is not for a session")
 
     add_endpoint("whip", Role.PUBLISH, calls.publish)
     add_endpoint("whep", Role.PLAY, calls.play)
@@ -137,11 +146,14 @@ async def _read_offer(request: Request) -> str:
         raise SignalingError(406, f"the answer is {SDP}, the request accepts something else")
     stated = request.headers.get("content-length", "0")
     if stated.isdigit() and int(stated) > SIGNALING_BODY_MAX_BYTES:
-        raise _too_large(f"{stated}")
+        if request.headers.get("expect", "").lower() != "100-continue":
+            await _discard(request)
+        raise _too_large(stated)
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
         if len(body) > SIGNALING_BODY_MAX_BYTES:
+            await _discard(request)
             raise _too_large("more")
     try:
         offer = body.decode()
@@ -150,6 +162,26 @@ async def _read_offer(request: Request) -> str:
     if not offer.startswith("v=0"):
         raise SignalingError(400, "the SDP offer cannot be used: it does not begin with v=0")
     return offer
+
+
+async def _discard(request: Request) -> None:
+    """Let a client that is still sending finish, so that it reads the answer and not a reset.
+
+    Nothing is kept; one that sends on and on is cut off.
+    """
+    discarded = 0
+    try:
+        async with asyncio.timeout(DISCARD_SECONDS):
+            async for chunk in request.stream():
+                discarded += len(chunk)
+                if discarded > DISCARD_MAX_BYTES:
+                    return
+    except (TimeoutError, ClientDisconnect):
+        return
+
+
+def _not_allowed(allowed: str, why: str) -> Response:
+    return PlainTextResponse(f"{why}; {allowed} allowed\n", 405, {"Allow": allowed})
 
 
 def _too_large(found: str) -> SignalingError:

@@ -12,6 +12,7 @@ from aiortc import (
     RTCPeerConnection,
     RTCSessionDescription,
 )
+from aiortc.exceptions import OperationError
 
 from shared.errors import SignalingError
 from shared.webrtc import aiortc_patches
@@ -127,8 +128,12 @@ class Peer:
     async def accept_offer(self, sdp: str) -> None:
         """Apply the other side's offer; tracks may be added before `answer`.
 
-        Raises SignalingError(400) for text that is no usable offer.
+        Raises SignalingError: 400 for text that is no usable offer, 406 for one without any
+        codec that is spoken here.
         """
+        # aiortc would find this out in a task of its own, after the answer.
+        if "a=fingerprint:" not in sdp:
+            raise SignalingError(400, "the SDP offer cannot be used: no DTLS fingerprint")
         await self._set_remote(sdp, "offer", status=400)
 
     async def answer(self) -> str:
@@ -141,6 +146,8 @@ class Peer:
     async def _set_remote(self, sdp: str, kind: str, *, status: int) -> None:
         try:
             await self.connection.setRemoteDescription(RTCSessionDescription(sdp, kind))
+        except OperationError as error:
+            raise SignalingError(406, f"the SDP {kind} has no codec in common: {error}") from error
         except Exception as error:
             # aiortc's parser meets a stranger's text with whatever exception lies nearest
             # (AssertionError, AttributeError, StopIteration ...).

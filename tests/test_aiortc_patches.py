@@ -1,0 +1,167 @@
+"""Each patch of aiortc does what aiortc alone does not."""
+
+import asyncio
+import logging
+from typing import Any
+
+import aioice.ice
+import aiortc
+import aiortc.rtcsctptransport as sctp
+import ifaddr
+import pytest
+from aiortc import RTCRtpSender
+from aiortc.codecs.vpx import Vp8Encoder
+from aiortc.rtp import RtcpSenderInfo, RtcpSrPacket
+
+from shared.clock import ticks_from_ntp
+from shared.webrtc import aiortc_patches
+from shared.webrtc.audio import OpusPacket, OpusPacketTrack
+
+aiortc_patches.apply()
+
+
+class Wire:
+    """Stands where SCTP and RTP expect their DTLS transport."""
+
+    state = "connected"
+    _role = "client"
+
+    def __init__(self) -> None:
+        self.sent: list[bytes] = []
+
+    async def _send_data(self, data: bytes) -> None:
+        self.sent.append(data)
+
+    async def _send_rtp(self, data: bytes) -> None:
+        self.sent.append(data)
+
+
+class StillLoop:
+    """Keeps timers instead of running them."""
+
+    def __init__(self) -> None:
+        self.timers: list[tuple[float, Any, tuple[Any, ...]]] = []
+
+    def call_later(self, delay: float, callback: Any, *arguments: Any) -> asyncio.TimerHandle:
+        self.timers.append((delay, callback, arguments))
+        return asyncio.get_running_loop().call_later(3600, print)
+
+
+@pytest.fixture
+async def transport() -> Any:
+    transport: Any = sctp.RTCSctpTransport(Wire())  # type: ignore[arg-type]
+    transport._remote_port = 5000
+    transport._loop = StillLoop()
+    return transport
+
+
+def chunks(wire: Wire) -> list[Any]:
+    return [chunk for data in wire.sent for chunk in sctp.parse_packet(data)[3]]
+
+
+async def test_an_init_carries_tag_0_even_after_the_peers_own_init(transport: Any) -> None:
+    transport._remote_verification_tag = 7
+    await transport._send_chunk(sctp.InitChunk())
+    await transport._send_chunk(sctp.CookieAckChunk())
+    tags = [sctp.parse_packet(data)[2] for data in transport.transport.sent]
+    assert tags == [0, 7]
+
+
+async def test_lost_handshakes_are_repeated_soon(transport: Any) -> None:
+    assert transport._rto == aiortc_patches.SCTP_INITIAL_RTO_SECONDS
+
+
+async def test_every_second_packet_is_acknowledged_or_after_a_moment(transport: Any) -> None:
+    transport._last_received_tsn = 1
+    await transport._send_sack()
+    assert not transport.transport.sent
+    ((delay, callback, arguments),) = transport._loop.timers
+    assert delay <= 0.2
+    await transport._send_sack()
+    assert len(transport.transport.sent) == 1
+    await transport._send_sack()
+    assert len(transport.transport.sent) == 1
+    callback(*arguments)
+    await asyncio.sleep(0)
+    assert len(transport.transport.sent) == 2
+    assert all(isinstance(chunk, sctp.SackChunk) for chunk in chunks(transport.transport))
+
+
+async def test_gaps_are_told_at_once(transport: Any) -> None:
+    transport._last_received_tsn = 1
+    transport._sack_misordered = {3}
+    await transport._send_sack()
+    assert len(transport.transport.sent) == 1
+
+
+async def test_a_message_that_never_ends_ends_the_association(transport: Any) -> None:
+    transport._association_state = transport.State.ESTABLISHED
+    transport._last_received_tsn = 0
+    for tsn in range(1, 1200):
+        chunk = sctp.DataChunk(flags=sctp.SCTP_DATA_FIRST_FRAG if tsn == 1 else 0)
+        chunk.tsn, chunk.stream_id, chunk.user_data = tsn, 1, bytes(1000)
+        await transport._receive_data_chunk(chunk)
+        if transport._association_state == transport.State.CLOSED:
+            break
+    assert tsn == aiortc_patches.SCTP_MAX_REASSEMBLY_BYTES // 1000 + 1
+    assert not transport._inbound_streams
+    assert isinstance(chunks(transport.transport)[-1], sctp.AbortChunk)
+
+
+def test_loopback_serves_where_there_is_no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ifaddr, "get_adapters", list)
+    assert aioice.ice.get_host_addresses(True, True) == ["127.0.0.1"]
+
+
+def test_a_minute_without_consent_is_survived() -> None:
+    assert aioice.ice.CONSENT_FAILURES * aioice.ice.CONSENT_INTERVAL >= 60
+
+
+def test_video_is_capped() -> None:
+    before = Vp8Encoder().target_bitrate
+    try:
+        aiortc_patches.limit_video_bitrate(200_000)
+        encoder = Vp8Encoder()
+        assert encoder.target_bitrate == 200_000
+        encoder.target_bitrate = 5_000_000
+        assert encoder.target_bitrate == 200_000
+    finally:
+        aiortc_patches.limit_video_bitrate(before)
+
+
+async def test_reports_of_senders_that_sent_nothing_stay_home() -> None:
+    wire = Wire()
+    sender: Any = RTCRtpSender("video", wire)  # type: ignore[arg-type]
+    info = RtcpSenderInfo(ntp_timestamp=1 << 32, rtp_timestamp=0, packet_count=0, octet_count=0)
+    await sender._send_rtcp([RtcpSrPacket(ssrc=1, sender_info=info)])
+    assert not wire.sent
+
+
+async def test_reports_pair_the_time_of_sending_with_the_rtp_clock_of_capture() -> None:
+    wire = Wire()
+    track = OpusPacketTrack()
+    sender: Any = RTCRtpSender(track, wire)  # type: ignore[arg-type]
+    sent_ntp = 3_900_000_000 << 32
+    captured = (ticks_from_ntp(sent_ntp) - 9000) % 2**32  # 100 ms before it was sent
+    track.put(OpusPacket(b"x", 960, captured))
+    await track.recv()
+    info = RtcpSenderInfo(
+        ntp_timestamp=sent_ntp, rtp_timestamp=2**32 - 1, packet_count=1, octet_count=1
+    )
+    await sender._send_rtcp([RtcpSrPacket(ssrc=1, sender_info=info)])
+    assert info.ntp_timestamp == sent_ntp
+    assert abs(info.rtp_timestamp - (4800 - 1)) <= 2
+    assert len(wire.sent) == 1
+
+
+def test_another_version_is_left_alone(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(aiortc, "__version__", "2.0.0")
+    monkeypatch.setattr(aiortc_patches, "_applied", None)
+    with caplog.at_level(logging.WARNING):
+        assert not aiortc_patches.apply()
+        assert not aiortc_patches.apply()
+    assert caplog.messages == [
+        "aiortc 2.0.0 is not patched, only 1.16.x is known: channels may fail to open under loss"
+    ]

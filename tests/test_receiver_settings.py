@@ -1,0 +1,27 @@
+"""Settings come from the environment or the command line; what is wrong is one line."""
+
+from pathlib import Path
+
+import pytest
+
+from receiver.settings import ReceiverSettings
+from shared.errors import ConfigError
+from shared.webrtc.ice_servers import IceServer
+
+
+def test_what_is_given_beats_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KILOCALL_PORT", "9000")
+    assert ReceiverSettings.read().port == 9000
+    assert ReceiverSettings.read(port=9001, host=None).port == 9001
+
+
+def test_ice_servers_are_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KILOCALL_ICE_SERVERS", '[{"url": "stun:stun.example.net"}]')
+    assert ReceiverSettings.read().ice_servers == (IceServer("stun:stun.example.net"),)
+
+
+def test_what_is_wrong_is_one_line() -> None:
+    with pytest.raises(ConfigError, match=r"^port '70000': Input should be less than or equal to"):
+        ReceiverSettings.read(port="70000")
+    with pytest.raises(ConfigError, match=r"^tls_certificate and tls_key: one is given"):
+        ReceiverSettings.read(tls_certificate=Path("certificate.pem"))
