@@ -80,13 +80,13 @@ class HeadBox:
     def center(self) -> tuple[float, float]:
         return (self.left + self.right) / 2, (self.top + self.bottom) / 2
 
-    def inside(self, crop: Crop) -> bool:
-        """Whether the crop shows the whole head."""
-        return (
-            self.left >= crop.x
-            and self.top >= crop.y
-            and self.right <= crop.x + crop.size
-            and self.bottom <= crop.y + crop.size
+    def outside(self, crop: Crop, *, width: int, height: int) -> float:
+        """Pixels that the crop cuts off the head as far as the frame shows it; <= 0: nothing."""
+        return max(
+            crop.x - max(self.left, 0.0),
+            crop.y - max(self.top, 0.0),
+            min(self.right, float(width)) - crop.x - crop.size,
+            min(self.bottom, float(height)) - crop.y - crop.size,
         )
 
 
@@ -126,7 +126,12 @@ class CropPolicy:
         wanted = wanted_crop(head, width=width, height=height)
         if self._crop is None:
             self._crop = wanted
-        elif self._move_due(head, wanted, speed=speed, time_ns=time_ns):
+        elif self._move_due(
+            head.outside(self._crop, width=width, height=height) > 0.0,
+            wanted.size / self._crop.size,
+            speed=speed,
+            time_ns=time_ns,
+        ):
             self._crop = wanted
             self._unfit_since_ns = None
             self._moving_since_ns = None
@@ -140,12 +145,9 @@ class CropPolicy:
             return 0.0
         return math.dist(center, last) / head.face_height / (elapsed_ns / 1e9)
 
-    def _move_due(self, head: HeadBox, wanted: Crop, *, speed: float, time_ns: int) -> bool:
-        assert self._crop is not None
-        outside = not head.inside(self._crop) and wanted != self._crop
-        ratio = wanted.size / self._crop.size
-        ill_sized = not SMALLEST_RATIO <= ratio <= LARGEST_RATIO
-        if not outside and not ill_sized:
+    def _move_due(self, outside: bool, ratio: float, *, speed: float, time_ns: int) -> bool:
+        """Whether it is time to move for a head that is outside, or `ratio` too large or small."""
+        if not outside and SMALLEST_RATIO <= ratio <= LARGEST_RATIO:
             self._unfit_since_ns = None
             self._moving_since_ns = None
             return False
@@ -155,10 +157,7 @@ class CropPolicy:
             return False
         if self._moving_since_ns is None:
             self._moving_since_ns = time_ns
-        if speed > SETTLED_SPEED and time_ns - self._moving_since_ns < SETTLING_NS:
-            return False
-        # A head at the frame's border stays outside whatever the crop does.
-        return _differs(wanted, self._crop, 0.05 * self._crop.size)
+        return speed <= SETTLED_SPEED or time_ns - self._moving_since_ns >= SETTLING_NS
 
 
 def wanted_crop(head: HeadBox, *, width: int, height: int) -> Crop:
@@ -179,7 +178,3 @@ def _keep_within(start: float, size: float, length: int) -> float:
     if size >= length:
         return float(round((length - size) / 2))
     return float(round(min(max(start, 0.0), length - size)))
-
-
-def _differs(a: Crop, b: Crop, tolerance: float) -> bool:
-    return max(abs(a.x - b.x), abs(a.y - b.y), abs(a.size - b.size)) > tolerance

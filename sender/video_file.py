@@ -62,7 +62,9 @@ class VideoFileSource:
         self, container: av.container.InputContainer, turn: int, cap: RateCap
     ) -> Iterator[CapturedFrame]:
         timer = StageTimer(self._metrics)
-        frames = container.decode(container.streams.video[0])
+        video = container.streams.video[0]
+        video.codec_context.thread_count = 1  # more would take the analysis its core
+        frames = container.decode(video)
         while not self._pacer.stopped:
             start_ns = time.perf_counter_ns()
             frame = next(frames, None)

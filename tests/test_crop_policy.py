@@ -27,7 +27,7 @@ def test_crop_is_a_square_of_2_2_face_heights_around_the_head() -> None:
     crop = CropPolicy(size=256).update(mesh(640, 360, 200), width=1280, height=720, time_ns=0)
     assert crop.size == 440
     head = HeadBox.from_landmarks(mesh(640, 360, 200))
-    assert head.inside(crop)
+    assert head.outside(crop, width=1280, height=720) < 0
     assert abs(crop.x + crop.size / 2 - 640) < 10
     assert 300 < crop.y + crop.size / 2 < 360  # above the face's middle: there is hair
 
@@ -57,7 +57,8 @@ def test_a_head_that_left_moves_the_crop_once_and_after_a_while() -> None:
     assert len(set(crops)) == 2
     moved_after = next(i for i, crop in enumerate(crops) if crop != crops[0])
     assert 9 <= moved_after <= 12  # 0.4 s
-    assert HeadBox.from_landmarks(mesh(700, 360, 200)).inside(crops[-1])
+    head = HeadBox.from_landmarks(mesh(700, 360, 200))
+    assert head.outside(crops[-1], width=1280, height=720) < 0
 
 
 def test_a_glance_outside_does_not_move_the_crop() -> None:
@@ -106,6 +107,20 @@ def test_any_head_gives_a_usable_crop(
     if crop.size <= min(width, rows):
         assert 0 <= crop.x <= width - crop.size
         assert 0 <= crop.y <= rows - crop.size
+
+
+def test_a_head_that_the_frame_itself_cuts_off_is_no_reason_to_move() -> None:
+    policy = CropPolicy(size=256)
+    crops = {
+        policy.update(
+            mesh(640 + 40 * np.sin(frame / 9), 210, 430),
+            width=1280,
+            height=720,
+            time_ns=frame * FRAME_NS,
+        )
+        for frame in range(200)
+    }
+    assert len(crops) == 1
 
 
 def test_crop_image_keeps_pixel_centres() -> None:
