@@ -35,7 +35,7 @@ class AudioRelay:
     def receive(self, packet: OpusPacket) -> None:
         """Queue a packet in capture order; the oldest is given up when too many wait."""
         if self._is_behind(packet):
-            self._metrics.count("audio_dropped", "late")
+            self._metrics.count("drops", "audio_late")
             return
         origin = self._waiting[0].capture_time if self._waiting else packet.capture_time
         insort(
@@ -45,7 +45,7 @@ class AudioRelay:
         )
         if len(self._waiting) > MAX_PACKETS:
             del self._waiting[0]
-            self._metrics.count("audio_dropped", "overflow")
+            self._metrics.count("drops", "audio_overflow")
 
     def release(self, now_ns: int) -> list[OpusPacket]:
         """The packets that are due, in capture order."""

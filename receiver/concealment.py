@@ -25,7 +25,7 @@ from receiver.parameter_track import (
     nearest_rotation,
 )
 from shared.clock import TICKS_MODULUS, TICKS_PER_SECOND
-from shared.parameters import EXPRESSION_SIZE, FaceParameters
+from shared.parameters import EXPRESSION_SIZE, PARAMETER_SIZE, FaceParameters
 
 Vector = NDArray[np.float64]
 
@@ -34,8 +34,11 @@ Vector = NDArray[np.float64]
 class ConcealmentSettings:
     """How lost frames are covered."""
 
-    damping_ms: float = 120.0
-    """tau: the time in which an extrapolated movement loses 63 % of its speed."""
+    camera_damping_ms: float = 200.0
+    """tau of the head: the time in which an extrapolated movement loses 63 % of its speed."""
+
+    expression_damping_ms: float = 120.0
+    """The same of the expression, which turns round sooner than a head."""
 
     velocity_frames: int = 3
     """Frames that the velocity is taken from."""
@@ -55,6 +58,9 @@ _VELOCITY_SPAN_TICKS = TICKS_PER_SECOND // 5
 
 _REST_WEIGHT = 0.01
 """Of a frame in the running mean that is the resting face: 4 s at 25 fps."""
+
+_REACH = np.array([1.0] * EXPRESSION_SIZE + [0.1] + [0.25] * 3 + [0.15] * 3)
+"""How far an extrapolation may lead: a blink or a nod that begins is not carried to its end."""
 
 _MAX_EXPRESSION = 4.0
 """Standard deviations; what the fit is bounded to."""
@@ -129,9 +135,9 @@ class Concealment:
     def _extrapolated(self, frames: list[TrackFrame], time: int) -> Vector:
         newest = frames[-1]
         age_ms = (time - newest.time) * 1e3 / TICKS_PER_SECOND
-        damping_ms = self._settings.damping_ms
-        run_ms = damping_ms * (1.0 - math.exp(-age_ms / damping_ms))
-        vector = newest.vector + _velocity_per_ms(frames) * run_ms
+        run_ms = np.full(PARAMETER_SIZE, _run(age_ms, self._settings.camera_damping_ms))
+        run_ms[:EXPRESSION_SIZE] = _run(age_ms, self._settings.expression_damping_ms)
+        vector = newest.vector + np.clip(_velocity_per_ms(frames) * run_ms, -_REACH, _REACH)
         rest_ms = age_ms - self._settings.rest_after_ms
         if rest_ms > 0 and self._rest is not None:
             step = min(rest_ms / self._settings.rest_ms, 1.0)
@@ -157,6 +163,11 @@ class Concealment:
         pole = self._settings.return_pole ** (tick_ticks * 25 / TICKS_PER_SECOND)
         remaining: Vector = 2 * pole * last - pole * pole * before
         return remaining
+
+
+def _run(age_ms: float, damping_ms: float) -> float:
+    """How far a unit of speed that dies away goes in `age_ms`, in ms of the full speed."""
+    return damping_ms * (1.0 - math.exp(-age_ms / damping_ms))
 
 
 def _velocity_per_ms(frames: list[TrackFrame]) -> Vector:

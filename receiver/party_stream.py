@@ -131,10 +131,10 @@ class PartyStream:
         try:
             parsed = parse_control(message)
         except BitstreamError:
-            self._metrics.count("control_dropped", "invalid")
+            self._metrics.count("messages_dropped", "control_invalid")
             raise
         if isinstance(parsed, UnknownMessage):
-            self._metrics.count("control_dropped", "unknown_type")
+            self._metrics.count("messages_dropped", "control_unknown")
         else:
             self._handle(parsed)
 
@@ -143,23 +143,23 @@ class PartyStream:
         now_ns = self._clock.now_ns()
         try:
             if message_kind(message) is MessageKind.REPORT:
-                self._metrics.count("parameters_dropped", "report")
+                self._metrics.count("messages_dropped", "parameters_report")
                 return
             with self._metrics.timed(Stage.DECODE):
                 decoded = self._decoder.decode(message)
         except MissingBaseError:
-            self._metrics.count("parameters_dropped", "missing_base")
+            self._metrics.count("messages_dropped", "parameters_missing_base")
             self._request_refresh(RefreshTarget.PARAMETERS, now_ns)
             return
         except BitstreamError:
-            self._metrics.count("parameters_dropped", "invalid")
+            self._metrics.count("messages_dropped", "parameters_invalid")
             raise
         self._statistics.add_message(len(message))
         self._reports.receive(decoded, now_ns)
         if self._player.receive(decoded, now_ns):
             self._messages_came.set()
         else:
-            self._metrics.count("parameters_dropped", "implausible_time")
+            self._metrics.count("messages_dropped", "parameters_implausible_time")
         self._report_if_due(now_ns)
 
     def on_audio(self, packet: OpusPacket) -> None:
@@ -211,7 +211,7 @@ class PartyStream:
                 _log.info("the party leaves: %s", message.reason.value)
                 self._link.end(ByeReason.LEFT)
             case _:
-                self._metrics.count("control_dropped", "unexpected")
+                self._metrics.count("messages_dropped", "control_unexpected")
 
     def _greet(self, hello: Hello) -> None:
         model = self._engine.face_model
@@ -265,7 +265,7 @@ class PartyStream:
         jitter_ms = self._player.playout.jitter_ms
         report = self._reports.report(held, jitter_ms=jitter_ms, now_ns=now_ns)
         if not self._link.send_parameters(report.pack()):
-            self._metrics.count("reports_dropped")
+            self._metrics.count("drops", "report")
 
     def _sound_release_ns(self, capture_time: int) -> int | None:
         due_ns = self._player.release_ns(capture_time)

@@ -170,8 +170,9 @@ class Playout:
 
     def snap(self, track: ParameterTrack, time: int, previous: int | None) -> int:
         """The exact frame that a tick at `time` shows, if one is near; else `time`."""
-        exact = track.nearest_time(time, self._period_ticks // 2)
-        if exact is None or (previous is not None and exact <= previous):
+        nearest = self._period_ticks // 2
+        exact = track.nearest_time(time, nearest)
+        if exact is None or (previous is not None and exact - previous < nearest):
             return time
         return exact
 
