@@ -27,6 +27,9 @@ _console = Console(stderr=True)
 _LEAST_FRAMES = 10
 """A clip with fewer tracked frames says little about expression and is left out."""
 
+_CACHE = Path(".work/landmarks")
+_Cache = Annotated[Path, typer.Option(help="Tracked landmarks are kept here.")]
+
 
 @app.callback()
 def _commands() -> None:
@@ -37,9 +40,7 @@ def _commands() -> None:
 def face_model(
     data: Annotated[Path, typer.Option(help="Folder of clips of faces, one face each.")],
     out: Annotated[Path, typer.Option(help="File to write.")] = DEFAULT_PATH,
-    cache: Annotated[Path, typer.Option(help="Tracked landmarks are kept here.")] = Path(
-        ".work/landmarks"
-    ),
+    cache: _Cache = _CACHE,
     frames_per_clip: Annotated[int, typer.Option(min=2, help="At most, evenly spaced.")] = 60,
 ) -> None:
     """Build the face model from tracked clips."""
@@ -75,14 +76,20 @@ def gallery(
 
 @app.command("head-proxy")
 def head_proxy(
+    data: Annotated[Path, typer.Option(help="Folder of the clips that were measured.")],
     out: Annotated[Path, typer.Option(help="PNG file to write.")] = Path("docs/head_proxy.png"),
+    cache: _Cache = _CACHE,
 ) -> None:
-    """Draw the head proxy on five recorded faces, frontal and turned."""
+    """Draw the head proxy on outlines of five people's heads, frontal and turned."""
+    from export.gallery import write_png
     from export.head_proxy_picture import head_proxy_picture
 
-    from export.gallery import write_png
-
-    write_png(out, head_proxy_picture(FaceModel.load()))
+    picture, agreements = head_proxy_picture(FaceModel.load(), data, cache)
+    write_png(out, picture)
+    _console.print(
+        f"{out}: overlap (intersection over union) {min(agreements):.2f} to "
+        f"{max(agreements):.2f}, mean {np.mean(agreements):.2f}"
+    )
 
 
 @app.command("codec-tables")

@@ -22,7 +22,9 @@ Float64Array = NDArray[np.float64]
 # at x = 1.5, the neck is 2.1 wide, shoulders begin at y = 2.2; depth from head length against
 # width (195 : 142 mm), as depth cannot be measured from pictures.
 _CENTRE = np.array([0.0, -1.05, 1.45])
-_SEMI_AXES = np.array([1.62, 1.8, 1.95])
+_SEMI_AXES = np.array([1.6, 1.75, 2.0])
+_ROUNDNESS = 2.4
+"""Exponent of the superellipsoid; 2 is an ellipsoid, whose crown is too pointed."""
 _POLE_DIRECTION = np.array([0.0, 0.2, 1.0])
 """From the centre to where the columns meet behind."""
 _RING_POSITIONS = (0.14, 0.38, 0.68)
@@ -108,7 +110,7 @@ def build_head_proxy(mean: Float64Array) -> HeadProxy:
 
 
 def _add_egg(builder: _Builder, mean: Float64Array) -> None:
-    pole = _CENTRE + _POLE_DIRECTION / np.linalg.norm(_POLE_DIRECTION / _SEMI_AXES)
+    pole = _CENTRE + _POLE_DIRECTION / np.linalg.norm(_POLE_DIRECTION / _SEMI_AXES, _ROUNDNESS)
     ring = list(OUTLINE)
     starts = mean[ring]
     regions = [Region.HAIR if start[1] < _HAIRLINE_Y else Region.SKULL for start in starts]
@@ -127,7 +129,7 @@ def _on_egg(start: Float64Array, pole: Float64Array, t: float) -> Float64Array:
     a, b = first / np.linalg.norm(first), last / np.linalg.norm(last)
     angle = np.arccos(np.clip(a @ b, -1.0, 1.0))
     direction = (np.sin((1.0 - t) * angle) * a + np.sin(t * angle) * b) / np.sin(angle)
-    surface = 1.0 / np.linalg.norm(direction / _SEMI_AXES)
+    surface = 1.0 / np.linalg.norm(direction / _SEMI_AXES, _ROUNDNESS)
     lift = min(1.0, _LIFT * t)
     radius = (1.0 - lift) * np.linalg.norm(first) + lift * surface
     place: Float64Array = _CENTRE + direction * radius

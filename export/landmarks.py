@@ -68,6 +68,6 @@ def _frames(path: Path) -> Iterator[Image]:
     try:
         with av.open(str(path)) as container:
             for frame in container.decode(video=0):
-                yield frame.to_ndarray(format="rgb24")
+                yield frame.to_ndarray(format="rgb24").astype(np.uint8, copy=False)
     except (av.FFmpegError, IndexError) as error:
         raise ArtifactError(f"{path}: cannot be decoded ({error}), a video is expected") from error
