@@ -6,6 +6,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import PIL.Image
 import pytest
 
 import shared.tracker
@@ -14,6 +15,7 @@ from shared.parameters import Image
 from shared.tracker import FaceTracker, Landmarks
 from tests.material import call_clip, clip_frames, faces_test_clip
 
+_PORTRAIT = Path(shared.tracker.__file__).parent / "assets" / "portrait" / "portrait.webp"
 _SETTLED = 4
 """Looks at one still after which the region no longer moves."""
 
@@ -28,8 +30,15 @@ def _forget_faces(tracker: FaceTracker) -> None:
     tracker.reset()
 
 
-def _still(clip: str = "elle_1") -> Image:
-    [image] = clip_frames(faces_test_clip(clip), 1)
+def _still() -> Image:
+    """The face that the project contains, (256, 256, 3)."""
+    with PIL.Image.open(_PORTRAIT) as picture:
+        return np.asarray(picture.convert("RGB").resize((256, 256)), np.uint8)
+
+
+def _other_still() -> Image:
+    """Another face, (256, 256, 3)."""
+    [image] = clip_frames(faces_test_clip("flake_1"), 1)
     return image
 
 
@@ -132,9 +141,9 @@ def test_found_in_the_frame_in_which_it_jumped(tracker: FaceTracker) -> None:
 
 def test_further_face_is_told_within_a_second(tracker: FaceTracker) -> None:
     """The face first followed stays the main one, though the other is larger."""
-    image, dark = _still("elle_1"), np.zeros((512, 256, 3), np.uint8)
+    image, dark = _still(), np.zeros((512, 256, 3), np.uint8)
     dark[128:384] = image
-    other = np.asarray(cv2.resize(_still("flake_1"), (512, 512)), np.uint8)
+    other = np.asarray(cv2.resize(_other_still(), (512, 512)), np.uint8)
     alone = np.concatenate([dark, np.zeros_like(other)], axis=1)
     both = np.concatenate([dark, other], axis=1)
     assert len(tracker.track(alone)) == 1
@@ -147,7 +156,7 @@ def test_further_face_is_told_within_a_second(tracker: FaceTracker) -> None:
 
 
 def test_largest_face_is_the_main_one(tracker: FaceTracker) -> None:
-    small, large = _still("elle_1"), np.asarray(cv2.resize(_still("flake_1"), (512, 512)), np.uint8)
+    small, large = _still(), np.asarray(cv2.resize(_other_still(), (512, 512)), np.uint8)
     padded = np.zeros((512, 256, 3), np.uint8)
     padded[128:384] = small
     main, further = tracker.track(np.concatenate([padded, large], axis=1))
@@ -156,7 +165,7 @@ def test_largest_face_is_the_main_one(tracker: FaceTracker) -> None:
 
 def test_main_face_leaves(tracker: FaceTracker) -> None:
     """The face that stays becomes the main one."""
-    image, other = _still("elle_1"), _still("flake_1")
+    image, other = _still(), _other_still()
     both = np.concatenate([image, other], axis=1)
     main, _ = tracker.track(both)
     left = main.points[1, 0] < 256
@@ -169,7 +178,7 @@ def test_main_face_leaves(tracker: FaceTracker) -> None:
 
 
 def test_one_face_wanted_one_given() -> None:
-    both = np.concatenate([_still("elle_1"), _still("flake_1")], axis=1)
+    both = np.concatenate([_still(), _other_still()], axis=1)
     single = FaceTracker(max_faces=1)
     assert [len(single.track(both)) for _ in range(30)] == [1] * 30
 
