@@ -1,0 +1,122 @@
+// @ts-check
+/**
+ * @template {Element} T
+ * @param {string} id
+ * @param {new () => T} type
+ * @returns {T}
+ */
+function element(id, type) {
+  const found = document.getElementById(id);
+  if (!(found instanceof type)) throw new Error(`the page has no ${type.name} #${id}`);
+  return found;
+}
+
+/** What is seen; knows nothing of connections. */
+export class View {
+  #stage = element("stage", HTMLElement);
+  #picture = element("picture", HTMLVideoElement);
+  #connection = element("connection", HTMLElement);
+  #rebuilt = element("rebuilt", HTMLElement);
+  #muted = element("muted", HTMLElement);
+  #spinner = element("spinner", HTMLElement);
+  #noticeText = element("notice-text", HTMLElement);
+  #noticeDetail = element("notice-detail", HTMLElement);
+  #retry = element("retry", HTMLButtonElement);
+  #hear = element("hear", HTMLButtonElement);
+  #soundToggle = element("sound-toggle", HTMLButtonElement);
+  #statistics = element("statistics", HTMLElement);
+  #statisticsToggle = element("statistics-toggle", HTMLButtonElement);
+  #fullScreen = element("full-screen", HTMLButtonElement);
+
+  /** @param {{ onRetry: () => void }} options */
+  constructor({ onRetry }) {
+    this.#retry.addEventListener("click", onRetry);
+    this.#hear.addEventListener("click", () => this.#setSound(true));
+    this.#soundToggle.addEventListener("click", () => this.#setSound(this.#picture.muted));
+    this.#statisticsToggle.addEventListener("click", () => {
+      this.#statistics.hidden = !this.#statistics.hidden;
+      setPressed(this.#statisticsToggle, !this.#statistics.hidden);
+    });
+    this.#fullScreen.hidden = !document.fullscreenEnabled;
+    this.#fullScreen.addEventListener("click", () => {
+      if (document.fullscreenElement === null) void this.#stage.requestFullscreen();
+      else void document.exitFullscreen();
+    });
+  }
+
+  /**
+   * Plays a stream; silent, with a button, where the browser wants a click first.
+   *
+   * @param {MediaStream} stream
+   */
+  async play(stream) {
+    if (this.#picture.srcObject === stream) return;
+    this.#picture.srcObject = stream;
+    this.#soundToggle.disabled = false;
+    try {
+      await this.#picture.play();
+    } catch (error) {
+      if (!(error instanceof DOMException) || error.name !== "NotAllowedError") return;
+      this.#picture.muted = true;
+      this.#hear.hidden = false;
+      this.#showSound();
+      await this.#picture.play().catch(() => {});
+    }
+  }
+
+  /**
+   * @param {import("./words.js").Description} description
+   * @param {import("./status.js").Status | null} status
+   */
+  show(description, status) {
+    const shown = description.picture !== "none";
+    setText(this.#connection, description.connection);
+    this.#connection.dataset.tone = description.tone;
+    this.#stage.dataset.picture = description.picture;
+    this.#rebuilt.hidden = !shown || status === null || status.plain !== false;
+    this.#muted.hidden = !shown || status?.muted !== true;
+    this.#spinner.hidden = !description.busy;
+    setText(this.#noticeText, description.notice);
+    this.#noticeText.hidden = description.notice === "";
+    setText(this.#noticeDetail, description.detail);
+    this.#noticeDetail.hidden = description.detail === "";
+    this.#retry.hidden = !description.canRetry;
+  }
+
+  /** @param {{ [id: string]: string }} texts by id */
+  showStatistics(texts) {
+    for (const [id, text] of Object.entries(texts)) setText(element(id, HTMLElement), text);
+  }
+
+  /** @param {boolean} isOn */
+  #setSound(isOn) {
+    this.#picture.muted = !isOn;
+    this.#hear.hidden = true;
+    this.#showSound();
+    void this.#picture.play().catch(() => {});
+  }
+
+  #showSound() {
+    const isOn = !this.#picture.muted;
+    setPressed(this.#soundToggle, isOn);
+    setText(this.#soundToggle, isOn ? "Sound on" : "Sound off");
+  }
+}
+
+/**
+ * Leaves an equal text alone: a change would be read out again.
+ *
+ * @param {Element} target
+ * @param {string} text
+ */
+function setText(target, text) {
+  if (target.textContent !== text) target.textContent = text;
+}
+
+/**
+ * @param {HTMLButtonElement} button
+ * @param {boolean} isPressed
+ */
+function setPressed(button, isPressed) {
+  button.setAttribute("aria-pressed", String(isPressed));
+}

@@ -1,0 +1,134 @@
+// @ts-check
+/**
+ * What a call's state is called. Pure.
+ *
+ * @typedef {object} Description
+ * @property {string} connection a word or two for the head of the page
+ * @property {"good" | "busy" | "bad"} tone
+ * @property {string} notice a sentence on the picture; "" for none
+ * @property {string} detail what to do about it; "" for nothing
+ * @property {"none" | "live" | "stale"} picture whether a picture is shown, and whether it moves
+ * @property {boolean} busy whether something is expected to happen by itself
+ * @property {boolean} canRetry
+ */
+
+/** @type {{ [reason: string]: [notice: string, detail: string] }} */
+const ENDINGS = {
+  expired: ["This link has expired.", "Ask for a new one."],
+  "no-token": ["This link is not complete.", "Open the whole link that you were given."],
+  "not-allowed": ["This link is not valid here.", "Ask for a new one."],
+  "may-not-play": ["This link does not allow watching.", "Ask for one that does."],
+  full: ["This call already has two sides.", ""],
+  replaced: ["This call went on in another window.", "It can be shown in one at a time."],
+  left: ["The call has ended.", ""],
+  limit: ["The receiver ended the call: too much was sent.", ""],
+  version: ["The receiver speaks another version of Kilocall.", "Reload this page."],
+  "not-understood": ["The receiver and this browser do not understand each other.", ""],
+};
+
+/** @type {{ [reason: string]: string }} */
+const TROUBLES = {
+  lost: "The connection to the receiver was lost.",
+  shutdown: "The receiver was shut down.",
+  busy: "The receiver is starting, or full.",
+  timeout: "The receiver heard nothing from this page.",
+  unreachable: "The receiver cannot be reached.",
+};
+
+/** @type {{ [state: string]: string }} */
+const FACES = {
+  lost: "Their face is out of sight.",
+  several: "Several faces are there; one is shown.",
+  border: "Their face is at the edge of the picture.",
+  camera_off: "Their camera is off.",
+  camera_failed: "Their camera does not work.",
+};
+
+/**
+ * @param {import("./call.js").CallState} state
+ * @param {number} nowMs `performance.now()`
+ * @returns {Description}
+ */
+export function describe(state, nowMs) {
+  switch (state.phase) {
+    case "connecting":
+      return expecting("Connecting", "Connecting");
+    case "ended": {
+      const [notice, detail] = ENDINGS[state.reason] ?? ["The call has ended.", ""];
+      return {
+        connection: "Ended",
+        tone: "bad",
+        notice,
+        detail,
+        picture: "none",
+        busy: false,
+        canRetry: state.reason === "replaced" || state.reason === "left",
+      };
+    }
+    case "retrying": {
+      const seconds = Math.max(1, Math.ceil((state.retryAt - nowMs) / 1000));
+      return {
+        connection: "Not connected",
+        tone: "bad",
+        notice: TROUBLES[state.reason] ?? TROUBLES.lost,
+        detail: `Trying again in ${seconds} s.`,
+        picture: state.met ? "stale" : "none",
+        busy: true,
+        canRetry: true,
+      };
+    }
+    case "open":
+      return describeOther(state);
+  }
+}
+
+/**
+ * @param {import("./call.js").CallState} state
+ * @returns {Description}
+ */
+function describeOther({ status, met, silent }) {
+  if (silent) {
+    return { ...expecting("Interrupted", "The receiver is silent. Waiting for it."), picture: "stale" };
+  }
+  if (status === null || !status.present) {
+    return met
+      ? expecting("Waiting", "The other side has left. Waiting for them to come back.")
+      : expecting("Waiting", "Waiting for the other side to join.");
+  }
+  if (status.life !== undefined && status.life !== "alive") {
+    return {
+      ...expecting("Interrupted", "Their connection is interrupted. Waiting for it to come back."),
+      picture: status.waiting ? "none" : "stale",
+    };
+  }
+  const face = FACES[status.state ?? ""] ?? "";
+  if (status.waiting) {
+    return expecting("Connected", face || "The first picture is on its way.");
+  }
+  return {
+    connection: "Live",
+    tone: face === "" ? "good" : "busy",
+    notice: face,
+    detail: "",
+    picture: "live",
+    busy: false,
+    canRetry: false,
+  };
+}
+
+/**
+ * @param {string} connection
+ * @param {string} notice
+ * @returns {Description}
+ */
+function expecting(connection, notice) {
+  return {
+    connection,
+    tone: "busy",
+    notice,
+    detail: "",
+    picture: "none",
+    busy: true,
+    canRetry: false,
+  };
+}
