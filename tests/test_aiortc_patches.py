@@ -8,9 +8,11 @@ import aioice.ice
 import aiortc
 import aiortc.rtcsctptransport as sctp
 import ifaddr
+import OpenSSL.SSL
 import pytest
 from aiortc import RTCRtpSender
 from aiortc.codecs.vpx import Vp8Encoder
+from aiortc.rtcdtlstransport import SRTP_PROFILES, RTCCertificate
 from aiortc.rtp import RtcpSenderInfo, RtcpSrPacket
 
 from shared.clock import ticks_from_ntp
@@ -71,20 +73,43 @@ async def test_lost_handshakes_are_repeated_soon(transport: Any) -> None:
     assert transport._rto == aiortc_patches.SCTP_INITIAL_RTO_SECONDS
 
 
-async def test_every_second_packet_is_acknowledged_or_after_a_moment(transport: Any) -> None:
+async def test_what_came_is_acknowledged_together_after_a_moment(transport: Any) -> None:
     transport._last_received_tsn = 1
-    await transport._send_sack()
+    for _ in range(3):
+        await transport._send_sack()
     assert not transport.transport.sent
     ((delay, callback, arguments),) = transport._loop.timers
     assert delay <= 0.2
-    await transport._send_sack()
-    assert len(transport.transport.sent) == 1
-    await transport._send_sack()
-    assert len(transport.transport.sent) == 1
     callback(*arguments)
     await asyncio.sleep(0)
-    assert len(transport.transport.sent) == 2
-    assert all(isinstance(chunk, sctp.SackChunk) for chunk in chunks(transport.transport))
+    (sack,) = chunks(transport.transport)
+    assert isinstance(sack, sctp.SackChunk)
+
+
+async def test_an_acknowledgement_rides_the_next_message(transport: Any) -> None:
+    transport._last_received_tsn = 5
+    await transport._send_sack()
+    message = sctp.DataChunk()
+    message.user_data = b"abc"
+    await transport._send_chunk(message)
+    await transport._send_chunk(message)
+    packets: list[list[Any]] = [sctp.parse_packet(d)[3] for d in transport.transport.sent]
+    first, second = packets
+    assert [type(chunk) for chunk in first] == [sctp.SackChunk, sctp.DataChunk]
+    assert first[0].cumulative_tsn == 5
+    assert first[1].user_data == b"abc"
+    assert [type(chunk) for chunk in second] == [sctp.DataChunk]
+
+
+async def test_large_messages_are_acknowledged_at_once(transport: Any) -> None:
+    transport._last_received_tsn = 0
+    transport._association_state = transport.State.ESTABLISHED
+    for tsn, size in ((1, 24), (2, 1200)):
+        chunk = sctp.DataChunk(flags=sctp.SCTP_DATA_FIRST_FRAG | sctp.SCTP_DATA_LAST_FRAG)
+        chunk.tsn, chunk.stream_id, chunk.user_data = tsn, 1, bytes(size)
+        await transport._receive_data_chunk(chunk)
+        await transport._send_sack()
+        assert len(transport.transport.sent) == tsn - 1
 
 
 async def test_gaps_are_told_at_once(transport: Any) -> None:
@@ -106,6 +131,13 @@ async def test_a_message_that_never_ends_ends_the_association(transport: Any) ->
     assert tsn == aiortc_patches.SCTP_MAX_REASSEMBLY_BYTES // 1000 + 1
     assert not transport._inbound_streams
     assert isinstance(chunks(transport.transport)[-1], sctp.AbortChunk)
+
+
+def test_the_cipher_with_the_smallest_records_comes_first() -> None:
+    certificate: Any = RTCCertificate.generateCertificate()
+    connection = OpenSSL.SSL.Connection(certificate._create_ssl_context(SRTP_PROFILES))
+    dtls_1_2 = [name for name in connection.get_cipher_list() if name.startswith("ECDHE")]
+    assert dtls_1_2[0] == "ECDHE-ECDSA-CHACHA20-POLY1305"
 
 
 def test_loopback_serves_where_there_is_no_network(monkeypatch: pytest.MonkeyPatch) -> None:

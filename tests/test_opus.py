@@ -131,10 +131,12 @@ def test_a_description_asks_for_sparing_mono() -> None:
     sdp = "\r\n".join(
         [
             "m=audio 9 UDP/TLS/RTP/SAVPF 96 0",
+            "a=extmap:1 urn:ietf:params:rtp-hdrext:sdes:mid",
             "a=rtpmap:96 opus/48000/2",
             "a=fmtp:96 stereo=1",
             "a=rtpmap:0 PCMU/8000",
             "m=video 9 UDP/TLS/RTP/SAVPF 97",
+            "a=extmap:3 of-video",
             "",
         ]
     )
@@ -144,4 +146,5 @@ def test_a_description_asks_for_sparing_mono() -> None:
     assert lines[2] == f"a=fmtp:96 {speech};maxaveragebitrate=12000"
     assert lines[3] == "a=ptime:40"
     assert lines[4] == "a=rtpmap:0 PCMU/8000"
+    assert lines[6] == "a=extmap:3 of-video"
     assert prefer_opus("v=0\r\n", OpusPreferences()) == "v=0\r\n"

@@ -20,8 +20,9 @@ class OpusPreferences:
 def prefer_opus(sdp: str, preferences: OpusPreferences) -> str:
     """`sdp` with Opus asked to be mono, sparing and packed by `packet_ms`; unchanged without Opus.
 
-    aiortc writes no parameters of Opus and would not change what it sends by them, so the text
-    is all there is to change.
+    The sound's RTP header extensions (stream name, loudness) go too: they cost 8 bytes a packet
+    and tell nothing here. aiortc writes no parameters of Opus and would not change what it sends
+    by them, so the text is all there is to change.
     """
     match = _OPUS.search(sdp)
     if match is None:
@@ -31,11 +32,16 @@ def prefer_opus(sdp: str, preferences: OpusPreferences) -> str:
         f"minptime=10;useinbandfec=1;usedtx=1;stereo=0;sprop-stereo=0"
         f";maxaveragebitrate={preferences.bitrate_bps}"
     )
-    lines = [
-        line
-        for line in sdp.splitlines()
-        if not line.startswith((f"a=fmtp:{payload_type} ", "a=ptime:"))
-    ]
+    lines: list[str] = []
+    kind = ""
+    for line in sdp.splitlines():
+        if line.startswith("m="):
+            kind = line[2:].partition(" ")[0]
+        if line.startswith((f"a=fmtp:{payload_type} ", "a=ptime:")):
+            continue
+        if kind == "audio" and line.startswith("a=extmap:"):
+            continue
+        lines.append(line)
     index = next(i for i, line in enumerate(lines) if _OPUS.match(line))
     lines.insert(index + 1, f"a=fmtp:{payload_type} {parameters}")
     lines.insert(index + 2, f"a=ptime:{preferences.packet_ms}")
