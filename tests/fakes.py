@@ -1,6 +1,12 @@
 """Stand-ins that tests move by hand."""
 
+import threading
+
 from shared.clock import ticks_from_ns
+from shared.conditions import Channel
+from shared.errors import InferenceError
+from shared.features import Features
+from shared.parameters import CROP_SIZE, FloatArray, Image
 
 
 class FakeClock:
@@ -22,3 +28,38 @@ class FakeClock:
     def advance_ms(self, milliseconds: float) -> None:
         """Let time pass."""
         self._now_ns += round(milliseconds * 1e6)
+
+
+class FakeGenerator:
+    """A `Generator` that shows the reference's picture as it is, when allowed to."""
+
+    name = "fake"
+    size = CROP_SIZE
+    channels = (Channel.DISPLACEMENT,)
+    condition_size = (64, 64)
+    history = 0
+
+    def __init__(self) -> None:
+        self.gate = threading.Event()
+        """Cleared, `generate` waits."""
+        self.gate.set()
+        self.broken = False
+        """`generate` raises InferenceError."""
+        self.generated = 0
+        self.closed = False
+
+    def prepare(self, image: Image, conditions: FloatArray) -> Features:
+        return Features({"image": image})
+
+    def generate(
+        self, features: Features, conditions: FloatArray, past_pncc: FloatArray | None = None
+    ) -> Image:
+        self.gate.wait()
+        self.generated += 1
+        if self.broken:
+            raise InferenceError("the network is broken")
+        image: Image = features.tensors["image"].copy()
+        return image
+
+    def close(self) -> None:
+        self.closed = True
