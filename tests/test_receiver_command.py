@@ -1,0 +1,90 @@
+"""`python -m receiver`: what it prints, and how it ends."""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from receiver.__main__ import app
+from receiver.server import links, listen
+from receiver.settings import ReceiverSettings
+from receiver.tokens import Grant, TokenAuthority
+from sender.whip_client import WhipClient
+from shared.control_message import Bye, ByeReason, parse_control
+from shared.errors import ConfigError
+
+SECRET = "a secret for tests that nobody else knows"
+
+
+def test_a_port_in_use_is_one_line() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(ConfigError) as caught:
+            listen("127.0.0.1", port)
+    assert str(caught.value) == (f"port {port} on 127.0.0.1 is in use, choose another with --port")
+
+
+def test_a_host_that_is_none_is_one_line() -> None:
+    with pytest.raises(ConfigError, match=r"^host '256\.1\.1\.1': .*, a name or address is needed"):
+        listen("256.1.1.1", 0)
+
+
+def test_the_link_names_the_port_that_was_taken() -> None:
+    with listen("127.0.0.1", 0) as listener:
+        port = listener.getsockname()[1]
+        settings = ReceiverSettings(port=0, tls_self_signed=True)
+        assert links(settings, listener) == (f"https://127.0.0.1:{port}/",)
+
+
+def test_a_token_is_printed_that_the_receiver_accepts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KILOCALL_TOKEN_SECRET", SECRET)
+    result = CliRunner().invoke(
+        app, ["token", "--room", "r", "--party", "ann", "--publish", "--minutes", "5"]
+    )
+    assert result.exit_code == 0
+    grant = TokenAuthority(SECRET.encode()).verify(result.stdout.strip())
+    assert grant == Grant(room="r", party="ann", publish=True, play=False)
+
+
+async def test_it_serves_https_and_ends_with_a_goodbye_and_status_0(tmp_path: Path) -> None:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "receiver", "--port", "0", "--tls", "self-signed"),
+        cwd=Path(__file__).parents[1],
+        env={
+            **os.environ,
+            "KILOCALL_STATE_FOLDER": str(tmp_path),
+            "KILOCALL_TOKEN_SECRET": SECRET,
+            "PYTHONUNBUFFERED": "1",
+        },
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        assert process.stdout is not None
+        line = (await asyncio.wait_for(process.stdout.readline(), 60)).decode()
+        assert line.startswith("kilocall receiver (warp): https://127.0.0.1:")
+        grant = Grant(room="r", party="ann", publish=True, play=False)
+        control: list[bytes] = []
+        connection = await WhipClient.connect(
+            line.split()[-1] + "whip",
+            TokenAuthority(SECRET.encode()).issue(grant, minutes=1),
+            audio_track=None,
+            on_control=control.append,
+            on_parameters=lambda message: None,
+            verify_tls=False,
+        )
+        process.send_signal(signal.SIGTERM)
+        await asyncio.wait_for(process.wait(), 15)
+        assert process.returncode == 0
+        assert parse_control(control[-1]) == Bye(ByeReason.SHUTDOWN)
+        await connection.close()
+    finally:
+        if process.returncode is None:
+            process.kill()
+        _, errors = await process.communicate()
+    assert b"Traceback" not in errors, errors.decode()
