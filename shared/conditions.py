@@ -18,9 +18,20 @@ from enum import StrEnum
 
 import cv2
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from shared.condition_kernels import (
+    HEAD,
+    LEFT_EYE,
+    MOUTH,
+    NOTHING,
+    RIGHT_EYE,
+    extend,
+    fill_mask,
+    interpolate,
+    see,
+    weigh,
+)
 from shared.errors import ConfigError
 from shared.face_model import FaceModel, Region
 from shared.parameters import FloatArray
@@ -53,21 +64,8 @@ _EXTENSION_SIZE = 64
 EXTENSION_SIGMA = 2.5
 """Standard deviation of the extending blur, in cells of that grid."""
 
-_BACKGROUND_DENSITY = 0.02
-"""Weight of the resting background in the extension: what takes the displacement to zero."""
-
-_MOUTH_DENSITY = 1e-4
-"""The same inside the mouth's opening, where nothing rests: only guards the division."""
-
 _REFERENCE_SIZE = 256
 """Side of the reference's own depth buffer."""
-
-_DEPTH_TOLERANCE = np.float32(0.03)
-"""Image units by which a point may lie behind the reference's surface and still be seen there."""
-
-# What a pixel of the reference shows. Openings change size with the expression, so that for
-# them depth says little: a point in the mouth is seen where the reference's mouth is open.
-_NOTHING, _HEAD, _MOUTH, _LEFT_EYE, _RIGHT_EYE = range(5)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -122,12 +120,13 @@ class ConditionRenderer:
         mean = np.concatenate([model.mean, model.proxy(model.mean)])
         low, high = mean.min(axis=0), mean.max(axis=0)
         self._pncc = ((mean - low) / (high - low)).astype(np.float32)
-        self.vertex_count = len(mean)
+        self._exact = np.empty((3, height, width), np.float32)
+        self._weighted = np.empty((height, width, 4), np.float32)
 
     def view_reference(self, vertices: FloatArray) -> ReferenceView:
         """Prepare a reference from its `vertices` (V + P, 3), image coordinates."""
         raster = self._reference_rasterizer.rasterize(vertices)
-        surface = np.where(raster.triangle >= 0, self._surfaces[raster.triangle], _NOTHING)
+        surface = np.where(raster.triangle >= 0, self._surfaces[raster.triangle], NOTHING)
         return ReferenceView(
             vertices=np.array(vertices, np.float32),
             depth=raster.depth.copy(),
@@ -140,45 +139,45 @@ class ConditionRenderer:
         A fresh array. Vertices that are not finite give zeros: no face is seen, nothing moves.
         """
         raster = self._rasterizer.rasterize(vertices)
-        parts = dict.fromkeys(self.channels, _EMPTY)
-        if Channel.PNCC in parts:
-            parts[Channel.PNCC] = self._interpolated_pncc(raster)
-        if Channel.MASK in parts:
-            parts[Channel.MASK] = self._mask(raster)
-        if parts.keys() & _FROM_DISPLACEMENT:
+        conditions = np.empty((channel_count(self.channels), self.height, self.width), np.float32)
+        planes = _split(conditions, self.channels)
+        if (pncc := planes.get(Channel.PNCC)) is not None:
+            self._interpolate(raster, self._pncc, pncc)
+        if (mask := planes.get(Channel.MASK)) is not None:
+            fill_mask(raster.triangle, self._surfaces, self._on_proxy, mask)
+        if planes.keys() & _FROM_DISPLACEMENT:
             displacement = self._displacement(raster, vertices, reference.vertices)
-            parts[Channel.DISPLACEMENT] = displacement[:2]
-            parts[Channel.DISPLACEMENT_Z] = displacement[2:]
-        if Channel.REFERENCE_VISIBLE in parts:
-            parts[Channel.REFERENCE_VISIBLE] = self._visible(raster, displacement, reference)
-        return np.concatenate([parts[channel] for channel in self.channels])
+            if (flow := planes.get(Channel.DISPLACEMENT)) is not None:
+                flow[:] = displacement[:2]
+            if (depth_flow := planes.get(Channel.DISPLACEMENT_Z)) is not None:
+                depth_flow[:] = displacement[2:]
+            if (visible := planes.get(Channel.REFERENCE_VISIBLE)) is not None:
+                self._see(raster, displacement, reference, visible[0])
+        return conditions
 
     def render_pncc(self, vertices: FloatArray) -> FloatArray:
         """(3, h, w) float32, pncc alone; what a generator with history takes of past frames."""
-        return self._interpolated_pncc(self._rasterizer.rasterize(vertices))
-
-    def _interpolated_pncc(self, raster: Raster) -> FloatArray:
         pncc = np.empty((3, self.height, self.width), np.float32)
-        _interpolate(raster.triangle, raster.barycentric, self._triangles, self._pncc, pncc)
+        self._interpolate(self._rasterizer.rasterize(vertices), self._pncc, pncc)
         return pncc
 
-    def _mask(self, raster: Raster) -> FloatArray:
-        mask = np.empty((2, self.height, self.width), np.float32)
-        _fill_mask(raster.triangle, self._surfaces, self._on_proxy, mask)
-        return mask
+    def _interpolate(self, raster: Raster, attributes: FloatArray, planes: FloatArray) -> None:
+        interpolate(raster.triangle, raster.barycentric, self._triangles, attributes, planes)
 
     def _displacement(
         self, raster: Raster, driving: FloatArray, reference: FloatArray
     ) -> FloatArray:
-        """(3, h, w): exact on mesh and proxy; blurred from there into mouth and background."""
-        exact = np.empty((3, self.height, self.width), np.float32)
+        """(3, h, w): exact on mesh and proxy; blurred from there into mouth and background.
+
+        A buffer that the next call overwrites.
+        """
+        exact, weighted = self._exact, self._weighted
         if not np.isfinite(driving).all():
             exact[:] = 0
             return exact
         shift = (reference - driving).astype(np.float32)
-        _interpolate(raster.triangle, raster.barycentric, self._triangles, shift, exact)
-        weighted = np.empty((self.height, self.width, 4), np.float32)
-        _weigh(raster.triangle, self._surfaces, exact, weighted)
+        self._interpolate(raster, shift, exact)
+        weigh(raster.triangle, self._surfaces, exact, weighted)
         coarse_shape = (min(self.width, _EXTENSION_SIZE), min(self.height, _EXTENSION_SIZE))
         coarse = weighted
         if coarse.shape[1::-1] != coarse_shape:
@@ -190,23 +189,35 @@ class ConditionRenderer:
         )
         if blurred.shape != weighted.shape:
             blurred = _resize(blurred, (self.width, self.height), cv2.INTER_LINEAR)
-        _extend(raster.triangle, self._surfaces, blurred, exact)
+        extend(raster.triangle, self._surfaces, blurred, exact)
         return exact
 
-    def _visible(
-        self, raster: Raster, displacement: FloatArray, reference: ReferenceView
-    ) -> FloatArray:
-        visible = np.empty((1, self.height, self.width), np.float32)
-        _see(
+    def _see(
+        self,
+        raster: Raster,
+        displacement: FloatArray,
+        reference: ReferenceView,
+        visible: FloatArray,
+    ) -> None:
+        see(
             raster.triangle,
             raster.depth,
             self._surfaces,
             displacement,
             reference.depth,
             reference.surface,
-            visible[0],
+            visible,
         )
-        return visible
+
+
+def _split(conditions: FloatArray, channels: Sequence[Channel]) -> dict[Channel, FloatArray]:
+    """The planes of each channel, as views."""
+    planes = {}
+    start = 0
+    for channel in channels:
+        planes[channel] = conditions[start : start + CHANNEL_SIZES[channel]]
+        start += CHANNEL_SIZES[channel]
+    return planes
 
 
 def _resize(planes: FloatArray, size: tuple[int, int], interpolation: int) -> FloatArray:
@@ -229,92 +240,13 @@ def channel_count(channels: Sequence[Channel]) -> int:
     return sum(CHANNEL_SIZES[channel] for channel in channels)
 
 
-_EMPTY = np.empty((0, 0, 0), np.float32)
 _FROM_DISPLACEMENT = {Channel.DISPLACEMENT, Channel.DISPLACEMENT_Z, Channel.REFERENCE_VISIBLE}
 
 
 def _surface_of_region() -> NDArray[np.uint8]:
     """(256,) what a triangle of each region shows."""
-    surfaces = np.full(256, _HEAD, np.uint8)
-    surfaces[Region.MOUTH] = _MOUTH
-    surfaces[[Region.LEFT_EYE, Region.LEFT_IRIS]] = _LEFT_EYE
-    surfaces[[Region.RIGHT_EYE, Region.RIGHT_IRIS]] = _RIGHT_EYE
+    surfaces = np.full(256, HEAD, np.uint8)
+    surfaces[Region.MOUTH] = MOUTH
+    surfaces[[Region.LEFT_EYE, Region.LEFT_IRIS]] = LEFT_EYE
+    surfaces[[Region.RIGHT_EYE, Region.RIGHT_IRIS]] = RIGHT_EYE
     return surfaces
-
-
-@njit(cache=True, nogil=True)
-def _interpolate(index, barycentric, triangles, attributes, out):  # type: ignore[no-untyped-def]
-    height, width = index.shape
-    for y in range(height):
-        for x in range(width):
-            t = index[y, x]
-            if t < 0:
-                for c in range(out.shape[0]):
-                    out[c, y, x] = 0.0
-                continue
-            i, j, k = triangles[t, 0], triangles[t, 1], triangles[t, 2]
-            a, b, g = barycentric[y, x, 0], barycentric[y, x, 1], barycentric[y, x, 2]
-            for c in range(out.shape[0]):
-                out[c, y, x] = a * attributes[i, c] + b * attributes[j, c] + g * attributes[k, c]
-
-
-@njit(cache=True, nogil=True)
-def _fill_mask(index, surfaces, on_proxy, mask):  # type: ignore[no-untyped-def]
-    height, width = index.shape
-    mask[:] = 0.0
-    for y in range(height):
-        for x in range(width):
-            t = index[y, x]
-            if t >= 0 and surfaces[t] != _MOUTH:
-                mask[1 if on_proxy[t] else 0, y, x] = 1.0
-
-
-@njit(cache=True, nogil=True)
-def _weigh(index, surfaces, exact, weighted):  # type: ignore[no-untyped-def]
-    height, width = index.shape
-    for y in range(height):
-        for x in range(width):
-            t = index[y, x]
-            known = t >= 0 and surfaces[t] != _MOUTH
-            for c in range(3):
-                weighted[y, x, c] = exact[c, y, x] if known else 0.0
-            weighted[y, x, 3] = 1.0 if known else 0.0
-
-
-@njit(cache=True, nogil=True)
-def _extend(index, surfaces, blurred, displacement):  # type: ignore[no-untyped-def]
-    height, width = index.shape
-    for y in range(height):
-        for x in range(width):
-            t = index[y, x]
-            if t >= 0 and surfaces[t] != _MOUTH:
-                continue
-            rest = np.float32(_BACKGROUND_DENSITY if t < 0 else _MOUTH_DENSITY)
-            density = blurred[y, x, 3] + rest
-            for c in range(3):
-                displacement[c, y, x] = blurred[y, x, c] / density
-
-
-@njit(cache=True, nogil=True)
-def _see(index, depth, surfaces, displacement, reference_depth, reference_surface, visible):  # type: ignore[no-untyped-def]
-    height, width = index.shape
-    reference_height, reference_width = reference_depth.shape
-    for y in range(height):
-        for x in range(width):
-            visible[y, x] = 0.0
-            t = index[y, x]
-            surface = surfaces[t] if t >= 0 else _NOTHING
-            there_x = ((x + 0.5) / width + 0.5 * displacement[0, y, x]) * reference_width
-            there_y = ((y + 0.5) / height + 0.5 * displacement[1, y, x]) * reference_height
-            if not (0 <= there_x < reference_width and 0 <= there_y < reference_height):
-                continue
-            column, row = int(there_x), int(there_y)
-            # One pixel around: a silhouette or a lid's edge falls on either side of it.
-            for v in range(max(row - 1, 0), min(row + 2, reference_height)):
-                for u in range(max(column - 1, 0), min(column + 2, reference_width)):
-                    if surface == _HEAD:
-                        depth_there = depth[y, x] + displacement[2, y, x] - _DEPTH_TOLERANCE
-                        if depth_there <= reference_depth[v, u]:
-                            visible[y, x] = 1.0
-                    elif reference_surface[v, u] == surface:
-                        visible[y, x] = 1.0

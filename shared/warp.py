@@ -1,58 +1,158 @@
-"""The weightless generator: the reference's picture, warped by the displacement."""
+"""The weightless generator: the reference's picture, warped by the displacement.
+
+It knows two things that the reference does not show: a background that lay behind the head is
+like the background around it, and a mouth that was shut is dark inside. Teeth, closed eyes
+opened and the far side of the head are beyond it.
+"""
 
 import cv2
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
 
 from shared.conditions import Channel
 from shared.features import Features
 from shared.parameters import CROP_SIZE, FloatArray, Image
 
+_HEAD_MARGIN_PX = 8
+"""Hair and shadow around the head that do not belong to the background."""
+
+_FILL_SIGMAS_PX = (3, 6, 12, 24, 48, 96)
+_FILL_DENSITY = 0.15
+"""Share of known pixels under the blur from which it is used; else the next wider one is."""
+
+_MOUTH_SHADE = np.array([0.3, 0.18, 0.18], np.float32)
+"""Of the mean skin colour, per channel."""
+
+_MOUTH_OPACITY = 0.8
+
+_CHANNELS = (Channel.PNCC, Channel.DISPLACEMENT, Channel.MASK, Channel.REFERENCE_VISIBLE)
+_PNCC, _DISPLACEMENT, _MASK, _VISIBLE = slice(0, 3), slice(3, 5), slice(5, 7), 7
+
 
 class WarpGenerator:
-    """Samples the reference where each point of the driving frame was (backward warping).
-
-    Shows nothing that the reference did not: no teeth from a closed mouth, no far cheek.
-    """
+    """Samples the reference where each point of the driving frame was (backward warping)."""
 
     name = "warp"
-    channels = (Channel.DISPLACEMENT,)
+    channels = _CHANNELS
     history = 0
 
     def __init__(self, size: int = CROP_SIZE) -> None:
         self.size = size
         self.condition_size = (size, size)
+        self._column, self._row, self._behind, self._inside = np.empty((4, size, size), np.float32)
 
     def prepare(self, image: Image, conditions: FloatArray) -> Features:
-        """Keep the picture; `conditions` of the reference itself are not needed."""
-        return Features({"image": np.ascontiguousarray(image)})
+        """Keep the picture, the background that its head hides, and a shade for its mouth."""
+        own_size = image
+        if image.shape[:2] != (self.size, self.size):
+            resized = cv2.resize(image, (self.size, self.size), interpolation=cv2.INTER_AREA)
+            own_size = np.asarray(resized, np.uint8)
+        head = np.asarray(conditions[_PNCC].any(axis=0))
+        face = conditions[_MASK][0] > 0
+        skin = own_size[face].mean(axis=0) if face.any() else np.full(3, 128)
+        return Features(
+            {
+                "image": np.ascontiguousarray(image),
+                "background": _background(own_size, head),
+                "mouth": (skin * _MOUTH_SHADE).astype(np.float32),
+            }
+        )
 
     def generate(
         self, features: Features, conditions: FloatArray, past_pncc: FloatArray | None = None
     ) -> Image:
-        """(S, S, 3) uint8 from the displacement (2, h, w)."""
+        """(S, S, 3) uint8."""
         image = features.tensors["image"]
-        column, row = np.empty((2, self.size, self.size), np.float32)
-        planes = [self._resized(plane) for plane in conditions]
-        _sampling_positions(planes[0], planes[1], image.shape[1], image.shape[0], column, row)
-        warped = cv2.remap(image, column, row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        return np.asarray(warped, np.uint8)
-
-    def _resized(self, plane: FloatArray) -> FloatArray:
-        if plane.shape == (self.size, self.size):
-            return plane
-        resized = cv2.resize(plane, (self.size, self.size), interpolation=cv2.INTER_LINEAR)
-        return np.asarray(resized, np.float32)
+        dx, dy = conditions[_DISPLACEMENT]
+        _locate(dx, dy, image.shape[1], image.shape[0], self._column, self._row)
+        warped = np.asarray(
+            cv2.remap(
+                image,
+                self._column,
+                self._row,
+                cv2.INTER_LINEAR,
+                borderMode=cv2.BORDER_REPLICATE,
+            ),
+            np.uint8,
+        )
+        if _find_hidden(conditions, self._behind, self._inside):
+            behind = np.asarray(cv2.blur(self._behind, (5, 5)), np.float32)
+            inside = np.asarray(cv2.blur(self._inside, (3, 3)), np.float32)
+            background, mouth = features.tensors["background"], features.tensors["mouth"]
+            _paint_hidden(conditions, behind, inside, background, mouth, warped)
+        return warped
 
     def close(self) -> None:
         """Nothing to release."""
 
 
+def _background(image: Image, head: NDArray[np.bool_]) -> Image:
+    """The picture without its head: what lies around it, blurred the farther the more."""
+    side = 2 * _HEAD_MARGIN_PX + 1
+    hidden = cv2.dilate(head.astype(np.uint8), np.ones((side, side), np.uint8)) > 0
+    known = (~hidden).astype(np.float32)
+    weighted = np.dstack([image * known[..., np.newaxis], known]).astype(np.float32)
+    filled = image.astype(np.float32)
+    total = weighted.sum(axis=(0, 1))
+    filled[hidden] = total[:3] / max(total[3], 1.0)
+    # From wide to narrow, so that the narrowest blur that knows enough has the last word.
+    for sigma in reversed(_FILL_SIGMAS_PX):
+        blurred = cv2.GaussianBlur(weighted, (0, 0), sigma, borderType=cv2.BORDER_CONSTANT)
+        enough = hidden & (blurred[..., 3] > _FILL_DENSITY)
+        filled[enough] = blurred[enough, :3] / blurred[enough, 3:]
+    smooth = cv2.GaussianBlur(filled, (0, 0), 2)
+    filled[hidden] = smooth[hidden]
+    return np.asarray(filled.clip(0, 255) + 0.5, np.uint8)
+
+
 @njit(cache=True, nogil=True)
-def _sampling_positions(dx, dy, reference_width, reference_height, column, row):  # type: ignore[no-untyped-def]
+def _locate(dx, dy, reference_width, reference_height, column, row):  # type: ignore[no-untyped-def]
     """Pixel indices in the reference (centres at whole numbers, as cv2.remap counts)."""
     height, width = column.shape
     for y in range(height):
         for x in range(width):
             column[y, x] = ((x + 0.5) / width + 0.5 * dx[y, x]) * reference_width - 0.5
             row[y, x] = ((y + 0.5) / height + 0.5 * dy[y, x]) * reference_height - 0.5
+
+
+@njit(cache=True, nogil=True)
+def _find_hidden(conditions, behind, inside):  # type: ignore[no-untyped-def]
+    """Mark background and mouth that the reference does not show; whether there is any."""
+    height, width = behind.shape
+    found = False
+    for y in range(height):
+        for x in range(width):
+            behind[y, x] = 0.0
+            inside[y, x] = 0.0
+            masked = conditions[5, y, x] + conditions[6, y, x] > 0
+            if masked or conditions[7, y, x] > 0:
+                continue
+            found = True
+            if _is_drawn(conditions, y, x):
+                inside[y, x] = 1.0
+            else:
+                behind[y, x] = 1.0
+    return found
+
+
+@njit(cache=True, nogil=True)
+def _paint_hidden(conditions, behind, inside, background, mouth, picture):  # type: ignore[no-untyped-def]
+    height, width = behind.shape
+    for y in range(height):
+        for x in range(width):
+            if behind[y, x] > 0 and not _is_drawn(conditions, y, x):
+                share = behind[y, x]
+                for c in range(3):
+                    mixed = picture[y, x, c] * (1 - share) + background[y, x, c] * share
+                    picture[y, x, c] = np.uint8(mixed + np.float32(0.5))
+            share = inside[y, x] * np.float32(_MOUTH_OPACITY)
+            if share > 0:
+                for c in range(3):
+                    mixed = picture[y, x, c] * (1 - share) + mouth[c] * share
+                    picture[y, x, c] = np.uint8(mixed + np.float32(0.5))
+
+
+@njit(cache=True, nogil=True)
+def _is_drawn(conditions, y, x):  # type: ignore[no-untyped-def]
+    return conditions[0, y, x] + conditions[1, y, x] + conditions[2, y, x] > 0
