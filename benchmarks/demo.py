@@ -60,7 +60,7 @@ def command(
     if seconds is not None and not 0 < seconds <= 24 * 3600:
         raise ConfigError(f"seconds {seconds:g}, more than 0 up to 86400 allowed")
     if remark is not None:
-        console.print(remark)
+        console.print(remark, soft_wrap=True)
     settings = DemoSettings(
         input=kind,
         video=video,
@@ -81,7 +81,7 @@ def command(
         if result is not None:
             report = measure(settings, result)
             (out / "report.json").write_text(report.to_json(), encoding="utf-8")
-            console.print(_summary(report, out))
+            console.print(_summary(report, out), soft_wrap=True, highlight=False)
         elif headless:
             console.print("stopped; nothing was written")
             raise typer.Exit(130)

@@ -222,7 +222,11 @@ class DemoCall:
                             raise DemoError(self._why_no_picture())
                     if self._console.is_terminal:
                         live.update(
-                            live_table(self._sender_trace.records, self._receiver_trace.records),
+                            live_table(
+                                self._sender_trace.records,
+                                self._receiver_trace.records,
+                                self._hop,
+                            ),
                             refresh=True,
                         )
                     seconds = self._settings.seconds

@@ -1,18 +1,27 @@
 """What the demo shows while the call runs: stages, rates and drops. Pure."""
 
 import math
+from collections.abc import Sequence
 
 from rich.table import Table
 
 from shared.metrics import Stage
 from shared.trace import TraceRecord
+from shared.webrtc.wire_counter import WireSnapshot
 
 _SENDER_STAGES = (Stage.CAPTURE, Stage.TRACK, Stage.FIT, Stage.ENCODE)
 _RATE_WINDOW_RECORDS = 4
 
 
-def live_table(sender: list[TraceRecord], receiver: list[TraceRecord]) -> Table:
-    """The newest numbers of both processes; rates are over the last two seconds."""
+def live_table(
+    sender: Sequence[TraceRecord],
+    receiver: Sequence[TraceRecord],
+    hop: Sequence[tuple[int, WireSnapshot]],
+) -> Table:
+    """The newest numbers of both processes; rates are over the last two seconds.
+
+    `hop` is our player's own count, (monotonic ns, snapshot); empty when a browser plays.
+    """
     table = Table(title="Kilocall", show_lines=False, title_justify="left")
     table.add_column("stage", min_width=12)
     table.add_column("p50 ms", justify="right", min_width=8)
@@ -21,7 +30,7 @@ def live_table(sender: list[TraceRecord], receiver: list[TraceRecord]) -> Table:
     table.add_column("rate or count", min_width=26)
     table.add_column("", justify="right", min_width=12)
     stages = _stage_rows(sender, receiver)
-    numbers = _number_rows(sender, receiver)
+    numbers = _number_rows(sender, receiver, hop)
     for index in range(max(len(stages), len(numbers))):
         stage = stages[index] if index < len(stages) else ("", "", "")
         number = numbers[index] if index < len(numbers) else ("", "")
@@ -30,7 +39,7 @@ def live_table(sender: list[TraceRecord], receiver: list[TraceRecord]) -> Table:
 
 
 def _stage_rows(
-    sender: list[TraceRecord], receiver: list[TraceRecord]
+    sender: Sequence[TraceRecord], receiver: Sequence[TraceRecord]
 ) -> list[tuple[str, str, str]]:
     rows = []
     for stage in Stage:
@@ -43,7 +52,11 @@ def _stage_rows(
     return rows
 
 
-def _number_rows(sender: list[TraceRecord], receiver: list[TraceRecord]) -> list[tuple[str, str]]:
+def _number_rows(
+    sender: Sequence[TraceRecord],
+    receiver: Sequence[TraceRecord],
+    hop: Sequence[tuple[int, WireSnapshot]],
+) -> list[tuple[str, str]]:
     rows: list[tuple[str, str]] = []
     if len(sender) >= 2:
         last, before = sender[-1], sender[max(0, len(sender) - 1 - _RATE_WINDOW_RECORDS)]
@@ -69,14 +82,10 @@ def _number_rows(sender: list[TraceRecord], receiver: list[TraceRecord]) -> list
             )
         )
         rows.append(("crop moves", str(last.counter("crop_moves"))))
-    if receiver:
-        last = receiver[-1]
-        if last.wire is not None and len(receiver) >= 2:
-            before = receiver[max(0, len(receiver) - 1 - _RATE_WINDOW_RECORDS)]
-            if before.wire is not None:
-                seconds = max((last.time_ns - before.time_ns) / 1e9, 1e-3)
-                video = (last.wire - before.wire).video_sent.bytes
-                rows.append(("picture hop (to the viewer)", _kilobits(video, seconds)))
+    if len(hop) >= 2:
+        (before_ns, hop_before), (last_ns, hop_last) = hop[max(0, len(hop) - 9)], hop[-1]
+        video = (hop_last - hop_before).video_received.bytes
+        rows.append(("picture hop", _kilobits(video, max((last_ns - before_ns) / 1e9, 1e-3))))
     for side, records in (("sender", sender), ("receiver", receiver)):
         if records:
             rows += [
