@@ -32,6 +32,9 @@ EARLIEST_NS = (0, 1_200_000_000, 2_500_000_000, 4_500_000_000)
 GROWTH_GAIN = (0.0, 0.06, 0.06, 0.06)
 """Share of the mean distance that the n-th reference must save to be sent."""
 
+LEAST_GAIN_PX = 0.2
+"""And at least so much: below, the face hardly moves."""
+
 EXCHANGE_GAIN = 0.12
 EXCHANGE_PERIOD_NS = 8_000_000_000
 """A full set changes only when it pays well, and seldom."""
@@ -60,22 +63,34 @@ class Choice:
     reference_id: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Normal:
+    """What is usual for this person, camera and light."""
+
+    sharpness: float
+    eye_openness: float
+    skin_outliers: float
+
+
+_UNKNOWN = _Normal(sharpness=0.15, eye_openness=0.2, skin_outliers=0.2)
+"""Before anything is known only what is surely blurred, shut or hidden counts as bad."""
+
+
 class QualityScale:
-    """What is normal for this person, camera and light: quality is judged against it."""
+    """Judges quality against what is usual in this call. Outlives the sets."""
 
     def __init__(self) -> None:
-        self._seen: deque[tuple[float, float]] = deque(maxlen=100)
+        self._seen: deque[tuple[float, float, float]] = deque(maxlen=100)
 
     def note(self, quality: FrameQuality) -> None:
-        self._seen.append((quality.sharpness, quality.eye_openness))
+        self._seen.append((quality.sharpness, quality.eye_openness, quality.skin_outliers))
 
     def acceptable(self, quality: FrameQuality) -> bool:
-        """Whether this can be the first picture that the other side sees."""
+        """Whether this can be a picture that the other side sees."""
         return (
             quality.face_score >= 0.5
-            and quality.turn < 0.7
+            and quality.turn < 0.8
             and quality.margin > 0.01
-            and quality.skin_outliers <= 0.35
             and self.penalty(quality) < ACCEPTABLE_PENALTY_PX
         )
 
@@ -84,20 +99,25 @@ class QualityScale:
 
         A picture with open eyes, sharp and unhidden, costs nothing.
         """
-        sharpness, openness = self._normal()
-        blur = max(0.0, 0.85 - quality.sharpness / sharpness)
-        shut = max(0.0, 0.75 - quality.eye_openness / openness)
-        hidden = max(0.0, quality.skin_outliers - 0.2)
+        normal = self._normal()
+        blur = max(0.0, 0.85 - quality.sharpness / normal.sharpness)
+        shut = max(0.0, 0.75 - quality.eye_openness / normal.eye_openness)
+        hidden = max(0.0, quality.skin_outliers - normal.skin_outliers - 0.1)
         moving = max(0.0, quality.motion - 0.3)
         cut = max(0.0, -quality.margin)
-        doubt = max(0.0, 0.8 - quality.face_score)
-        return 4.0 * blur + 6.0 * shut + 10.0 * hidden + 2.0 * moving + 20.0 * cut + 3.0 * doubt
+        doubt = max(0.0, 0.9 - quality.face_score)
+        return 6.0 * blur + 6.0 * shut + 20.0 * hidden + 2.0 * moving + 20.0 * cut + 5.0 * doubt
 
-    def _normal(self) -> tuple[float, float]:
+    def _normal(self) -> _Normal:
         if len(self._seen) < 5:
-            return 0.05, 0.2  # nothing is known yet: only what is surely blurred or shut is bad
-        sharpness, openness = np.percentile(np.array(self._seen), 70, axis=0)
-        return max(float(sharpness), 1e-3), max(float(openness), 0.12)
+            return _UNKNOWN
+        seen = np.array(self._seen)
+        sharpness, openness = np.percentile(seen[:, :2], 70, axis=0)
+        return _Normal(
+            sharpness=max(float(sharpness), 1e-3),
+            eye_openness=max(float(openness), 0.12),
+            skin_outliers=float(np.percentile(seen[:, 2], 30)),
+        )
 
 
 class ReferencePolicy:
@@ -162,7 +182,7 @@ class ReferencePolicy:
         pool = self._table(self._pool)
         costs = [_cost(_Table.stacked(held, pool.row(index))) for index in range(len(self._pool))]
         best = int(np.argmin(costs))
-        if costs[best] > (1.0 - GROWTH_GAIN[count]) * _cost(held):
+        if costs[best] > _worth_it(_cost(held), GROWTH_GAIN[count]):
             return None
         free = next(number for number in range(SET_SIZE) if number not in self._held)
         return Choice(self._pool[best].candidate, reference_id=free)
@@ -170,7 +190,7 @@ class ReferencePolicy:
     def _exchange(self) -> Choice | None:
         held = self._table(list(self._held.values()))
         pool = self._table(self._pool)
-        best_cost = (1.0 - EXCHANGE_GAIN) * _cost(held)
+        best_cost = _worth_it(_cost(held), EXCHANGE_GAIN)
         best: Choice | None = None
         for row, reference_id in enumerate(self._held):
             rest = held.without(row)
@@ -230,6 +250,11 @@ def _distances(one: FloatArray, other: FloatArray) -> NDArray[np.floating]:
     """(A, B) Euclidean distances of embeddings (A, D) and (B, D)."""
     squares = np.sum(one * one, 1)[:, None] + np.sum(other * other, 1) - 2.0 * one @ other.T
     return np.sqrt(np.maximum(squares, 0.0))
+
+
+def _worth_it(cost: float, gain: float) -> float:
+    """The cost below which a picture is worth its bytes."""
+    return min((1.0 - gain) * cost, cost - LEAST_GAIN_PX)
 
 
 def _cost(table: _Table) -> float:
