@@ -25,6 +25,7 @@ Float64Array = NDArray[np.float64]
 _ROUNDS = 4
 _IDENTITY_DEPTH_WEIGHT = 0.3
 _EXPRESSION_DEPTH_WEIGHT = 0.1
+_NO_VARIANCE = 1e-12
 _FLIP_X = np.array([-1.0, 1.0, 1.0])
 _LOWER_LIP_MIDDLE, _UPPER_LIP_MIDDLE = 14, 13
 
@@ -138,23 +139,33 @@ def _components(
     Signs: a positive symmetric component opens the mouth, a positive antisymmetric one moves
     the lips towards the person's left (+x).
     """
-    found: list[tuple[float, int, Float64Array]] = []
     root = np.sqrt(metric).reshape(-1)
+    found: list[tuple[float, int, Float64Array]] = []
     for mirror in (1, -1):
         part = (offsets + mirror * mirrored(offsets, topology)) / 2.0
         scaled = part.reshape(len(part), -1) * (root * np.sqrt(sample_weights)[:, None])
-        if len(scaled) > scaled.shape[1]:
-            variances, vectors = np.linalg.eigh(scaled.T @ scaled)
-        else:
-            variances, left = np.linalg.eigh(scaled @ scaled.T)
-            vectors = scaled.T @ left / np.sqrt(np.maximum(variances, 1e-12))
-        for variance, vector in zip(variances[::-1][:count], vectors.T[::-1][:count], strict=True):
-            component = (vector / root * np.sqrt(max(variance, 0.0))).reshape(VERTEX_COUNT, 3)
-            found.append((float(variance), mirror, component))
+        for deviation, vector in _principal_axes(scaled, count):
+            component = (vector * deviation / root).reshape(VERTEX_COUNT, 3)
+            found.append((deviation, mirror, component * _sign(component, mirror)))
     found.sort(key=lambda item: -item[0])
-    chosen = found[:count]
-    basis = np.stack([component * _sign(component, mirror) for _, mirror, component in chosen])
-    return basis, np.array([mirror for _, mirror, _ in chosen], np.int8)
+    # Fewer samples than components leave the last ones without effect.
+    basis = np.zeros((count, VERTEX_COUNT, 3))
+    signs = np.ones(count, np.int8)
+    for index, (_, mirror, component) in enumerate(found[:count]):
+        basis[index], signs[index] = component, mirror
+    return basis, signs
+
+
+def _principal_axes(scaled: Float64Array, count: int) -> list[tuple[float, Float64Array]]:
+    """Up to `count` standard deviations and unit vectors of the rows, the strongest first."""
+    rows, columns = scaled.shape
+    if rows > columns:
+        variances, vectors = np.linalg.eigh(scaled.T @ scaled)
+    else:
+        variances, left = np.linalg.eigh(scaled @ scaled.T)
+        vectors = scaled.T @ left / np.sqrt(np.maximum(variances, _NO_VARIANCE))
+    strongest = [i for i in np.argsort(-variances)[:count] if variances[i] > _NO_VARIANCE]
+    return [(float(np.sqrt(variances[i])), vectors[:, i]) for i in strongest]
 
 
 def _sign(component: Float64Array, mirror: int) -> float:

@@ -13,7 +13,12 @@ Conventions (the one place that states them; `tests/test_conventions.py` pins th
                   (HeadGAN Eq. 1 and appendix A; F3A-GAN Eq. 1-2)
     camera        log s, rotation vector r (radians, norm <= pi), translation t; t_z = 0 always:
                   dropping z makes it unobservable. The slot stays for the 35-float interface
-    expression    28 coefficients in standard deviations of the training set
+    pose          r_x > 0 looks down, < 0 up; r_y > 0 turns to the person's own right (the
+                  picture's left), < 0 to their left; r_z > 0 tilts the head towards their left
+                  shoulder (clockwise in the picture), < 0 towards their right
+    expression    28 coefficients in standard deviations of the training set. A greater
+                  symmetric one opens the mouth more, the first by far the most; a greater
+                  antisymmetric one moves the lips to the person's left
     time          90 kHz ticks of the sender's NTP clock modulo 2^32 (`shared.clock`)
 """
 
