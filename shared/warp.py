@@ -17,6 +17,9 @@ from shared.parameters import CROP_SIZE, FloatArray, Image
 _HEAD_MARGIN_PX = 8
 """Hair and shadow around the head that do not belong to the background."""
 
+_RIM_PX = 25
+"""Window in which the head is looked for: close to it, hidden background is rather its hair."""
+
 _FILL_SIGMAS_PX = (3, 6, 12, 24, 48, 96)
 _FILL_DENSITY = 0.15
 """Share of known pixels under the blur from which it is used; else the next wider one is."""
@@ -40,7 +43,8 @@ class WarpGenerator:
     def __init__(self, size: int = CROP_SIZE) -> None:
         self.size = size
         self.condition_size = (size, size)
-        self._column, self._row, self._behind, self._inside = np.empty((4, size, size), np.float32)
+        self._column, self._row = np.empty((2, size, size), np.float32)
+        self._behind, self._inside, self._head = np.empty((3, size, size), np.float32)
 
     def prepare(self, image: Image, conditions: FloatArray) -> Features:
         """Keep the picture, the background that its head hides, and a shade for its mouth."""
@@ -76,11 +80,12 @@ class WarpGenerator:
             ),
             np.uint8,
         )
-        if _find_hidden(conditions, self._behind, self._inside):
+        if _find_hidden(conditions, self._behind, self._inside, self._head):
             behind = np.asarray(cv2.blur(self._behind, (5, 5)), np.float32)
             inside = np.asarray(cv2.blur(self._inside, (3, 3)), np.float32)
+            near = np.asarray(cv2.blur(self._head, (_RIM_PX, _RIM_PX)), np.float32)
             background, mouth = features.tensors["background"], features.tensors["mouth"]
-            _paint_hidden(conditions, behind, inside, background, mouth, warped)
+            _paint_hidden(behind, inside, near, background, mouth, warped)
         return warped
 
     def close(self) -> None:
@@ -117,42 +122,36 @@ def _locate(dx, dy, reference_width, reference_height, column, row):  # type: ig
 
 
 @njit(cache=True, nogil=True)
-def _find_hidden(conditions, behind, inside):  # type: ignore[no-untyped-def]
-    """Mark background and mouth that the reference does not show; whether there is any."""
+def _find_hidden(conditions, behind, inside, head):  # type: ignore[no-untyped-def]
+    """Mark the head, and background and mouth that the reference hides; whether there is any."""
     height, width = behind.shape
     found = False
     for y in range(height):
         for x in range(width):
-            behind[y, x] = 0.0
-            inside[y, x] = 0.0
+            pncc = conditions[0, y, x] + conditions[1, y, x] + conditions[2, y, x]
             masked = conditions[5, y, x] + conditions[6, y, x] > 0
-            if masked or conditions[7, y, x] > 0:
-                continue
-            found = True
-            if _is_drawn(conditions, y, x):
-                inside[y, x] = 1.0
-            else:
-                behind[y, x] = 1.0
+            hidden = not masked and conditions[7, y, x] == 0
+            found = found or hidden
+            head[y, x] = 1.0 if pncc > 0 else 0.0
+            behind[y, x] = 1.0 if hidden and pncc == 0 else 0.0
+            inside[y, x] = 1.0 if hidden and pncc > 0 else 0.0
     return found
 
 
 @njit(cache=True, nogil=True)
-def _paint_hidden(conditions, behind, inside, background, mouth, picture):  # type: ignore[no-untyped-def]
+def _paint_hidden(behind, inside, near, background, mouth, picture):  # type: ignore[no-untyped-def]
     height, width = behind.shape
+    half = np.float32(0.5)
     for y in range(height):
         for x in range(width):
-            if behind[y, x] > 0 and not _is_drawn(conditions, y, x):
-                share = behind[y, x]
+            # `near` is a half at the head's edge and 0 half a window away from it.
+            share = behind[y, x] * min(max(1 - 3 * near[y, x], 0), 1)
+            if share > 0:
                 for c in range(3):
                     mixed = picture[y, x, c] * (1 - share) + background[y, x, c] * share
-                    picture[y, x, c] = np.uint8(mixed + np.float32(0.5))
+                    picture[y, x, c] = np.uint8(mixed + half)
             share = inside[y, x] * np.float32(_MOUTH_OPACITY)
             if share > 0:
                 for c in range(3):
                     mixed = picture[y, x, c] * (1 - share) + mouth[c] * share
-                    picture[y, x, c] = np.uint8(mixed + np.float32(0.5))
-
-
-@njit(cache=True, nogil=True)
-def _is_drawn(conditions, y, x):  # type: ignore[no-untyped-def]
-    return conditions[0, y, x] + conditions[1, y, x] + conditions[2, y, x] > 0
+                    picture[y, x, c] = np.uint8(mixed + half)
