@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks.whep_client import WhepClient, WhepConnection
+from receiver.plain_stream import NewestFrameTrack
 from receiver.status_message import PlayerStatus
 from sender.whip_client import WhipClient, WhipConnection
 from shared.clock import SystemClock
@@ -15,6 +16,8 @@ from shared.control_message import ByeReason
 from shared.errors import SignalingError
 from shared.webrtc.aiortc_patches import RtpArrival
 from shared.webrtc.audio import OpusPacket, OpusPacketTrack
+from shared.webrtc.peer import Peer
+from shared.webrtc.signaling import SignalingClient
 from tests.integration.receiver_process import RunningReceiver, running_receiver, until
 
 
@@ -122,6 +125,29 @@ async def test_a_viewer_that_comes_again_replaces_itself_and_others_stay_out() -
         await until(lambda: first.byes == [ByeReason.REPLACED])
         with pytest.raises(SignalingError, match="the room is full"):
             await Screen().connect(receiver, "cleo")
+
+
+async def test_ordinary_video_is_passed_on() -> None:
+    screen = Screen()
+    camera = NewestFrameTrack()
+    async with (
+        running_receiver() as receiver,
+        await screen.connect(receiver, "bob"),
+        SignalingClient(f"{receiver.url}/whip", receiver.token("ann")) as signaling,
+    ):
+        peer = Peer()
+        peer.connection.addTransceiver(camera, direction="sendonly")
+        answer = await signaling.post(await peer.offer())
+        await peer.accept_answer(answer.sdp)
+        await until(lambda: screen.present is True)
+        number = 0
+        while len(screen.video) < 10:
+            camera.put(picture(number))
+            number += 1
+            await asyncio.sleep(0.02)
+        await until(lambda: screen.statuses[-1].plain is True)
+        await until(lambda: (screen.statuses[-1].publisher_video_bps or 0) > 0)
+        await peer.close()
 
 
 async def test_a_right_to_publish_is_none_to_play() -> None:
