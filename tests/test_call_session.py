@@ -1,0 +1,273 @@
+"""What a session says and hears on its channels, against a connection of cardboard."""
+
+import asyncio
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from sender.analysis import EncodedReference
+from sender.analysis_worker import WorkerOutput
+from sender.call_session import CallSession, SessionEnd
+from sender.reference_rate import LEAST_BPS, START_BPS, ReferenceRate
+from shared.control_message import (
+    Bye,
+    ByeReason,
+    ControlMessage,
+    FaceState,
+    Hello,
+    Mode,
+    ReferenceBegin,
+    ReferenceChunk,
+    ReferenceEnd,
+    ReferenceHeld,
+    RefreshRequest,
+    RefreshTarget,
+    pack_control,
+    parse_control,
+)
+from shared.face_model import FaceModel
+from shared.metrics import Metrics
+from shared.parameters import Crop, FaceParameters, Identity, Reference
+from shared.receiver_report import ReceiverReport
+from shared.reference_image import encode_reference_image
+from shared.reference_transfer import ReferenceAssembler
+from shared.webrtc.peer import PeerState
+from shared.webrtc.wire_counter import WireCounter
+from tests.fakes import FakeClock
+
+
+class Connection:
+    """Takes everything at once."""
+
+    def __init__(self) -> None:
+        self.state = PeerState.CONNECTED
+        self.wire = WireCounter()
+        self.control: list[ControlMessage] = []
+        self.parameters: list[bytes] = []
+        self.control_buffered_bytes = 0
+
+    def send_control(self, message: bytes) -> bool:
+        self.control.append(parse_control(message))
+        return True
+
+    def send_parameters(self, message: bytes) -> bool:
+        self.parameters.append(message)
+        return True
+
+
+class Worker:
+    """Notes what it is told."""
+
+    reference_rate_bps = 1e6
+
+    def __init__(self) -> None:
+        self.told: list[object] = []
+
+    def start_session(self) -> None:
+        self.told.append("start")
+
+    def end_session(self) -> None:
+        self.told.append("end")
+
+    def force_intra(self) -> None:
+        self.told.append("intra")
+
+    def resend_references(self) -> None:
+        self.told.append("resend")
+
+    def reference_held(self, set_id: int, reference_id: int) -> None:
+        self.told.append((set_id, reference_id))
+
+    def report(self, report: ReceiverReport, time_ns: int) -> None:
+        self.told.append(report.newest)
+
+
+class Call:
+    """A running session and both its ends."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("sender.call_session._PACING_SECONDS", 0)
+        monkeypatch.setattr("sender.call_session._HOUSEKEEPING_SECONDS", 0)
+        self.clock = FakeClock()
+        self.metrics = Metrics()
+        self.worker = Worker()
+        self.connection = Connection()
+        self.session = CallSession(
+            self.worker,  # type: ignore[arg-type]
+            FaceModel.load(),
+            clock=self.clock,
+            metrics=self.metrics,
+            frame_rate_hz=25.0,
+            muted=True,
+        )
+        self.task = asyncio.create_task(self.session.run(self.connection))  # type: ignore[arg-type]
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        for _ in range(2000):
+            if condition():
+                return
+            self.clock.advance_ms(5)
+            await asyncio.sleep(0)
+        raise AssertionError("it did not come about")
+
+    async def hang_up(self) -> None:
+        self.task.cancel()
+        await asyncio.gather(self.task, return_exceptions=True)
+
+
+def reference(set_id: int, reference_id: int) -> EncodedReference:
+    picture = np.random.default_rng(reference_id).integers(0, 255, (64, 64, 3), dtype=np.uint8)
+    encoded = encode_reference_image(picture, max_bytes=2000)
+    parameters = FaceParameters(0, np.zeros(28, np.float32), np.zeros(7, np.float32))
+    identity = Identity(np.zeros(40, np.float32))
+    crop = Crop(x=0, y=0, size=64)
+    return EncodedReference(
+        Reference(set_id, reference_id, crop, identity, parameters, picture), encoded, 64, 64
+    )
+
+
+def output(
+    *messages: bytes, sent: EncodedReference | None = None, state: FaceState = FaceState.TRACKED
+) -> WorkerOutput:
+    return WorkerOutput(messages, sent, state)
+
+
+async def test_it_greets_and_says_goodbye(monkeypatch: pytest.MonkeyPatch) -> None:
+    call = Call(monkeypatch)
+    await call.until(lambda: len(call.connection.control) >= 2)
+    hello, mode = call.connection.control[:2]
+    assert isinstance(hello, Hello)
+    assert hello.frame_rate_hz == 25.0
+    assert isinstance(mode, Mode)
+    assert mode.muted
+    call.session.on_output(output(b"abc"))
+    assert call.connection.parameters == [b"abc"]
+    await call.hang_up()
+    assert call.connection.control[-1] == Bye(ByeReason.LEFT)
+    assert call.worker.told == ["start", "end"]
+
+
+async def test_references_go_whole_and_the_identity_once_a_set(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    call = Call(monkeypatch)
+    await call.until(lambda: bool(call.worker.told))
+    sent = [reference(0, 0), reference(0, 1), reference(1, 0)]
+    for one in sent:
+        call.session.on_output(output(sent=one))
+    await call.until(
+        lambda: sum(isinstance(m, ReferenceEnd) for m in call.connection.control) == len(sent)
+    )
+    assembler, received = ReferenceAssembler(), []
+    for message in call.connection.control:
+        match message:
+            case ReferenceBegin():
+                assembler.begin(message, 0)
+            case ReferenceChunk():
+                assembler.add(message, 0)
+            case ReferenceEnd():
+                received.append(assembler.end(message, 0))
+    assert [one.data for one in received] == [one.picture.data for one in sent]
+    assert [one.begin.identity is not None for one in received] == [True, False, True]
+    await call.hang_up()
+
+
+async def test_what_the_receiver_says_reaches_the_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    call = Call(monkeypatch)
+    await call.until(lambda: bool(call.worker.told))
+    call.worker.told.clear()
+    call.session.on_control(pack_control(ReferenceHeld(3, 2)))
+    call.session.on_control(pack_control(RefreshRequest(RefreshTarget.PARAMETERS)))
+    call.session.on_control(pack_control(RefreshRequest(RefreshTarget.REFERENCE)))
+    report = ReceiverReport(newest=7, held=0, delay_ms=0, loss=0.0, jitter_ms=0)
+    call.session.on_parameters(report.pack())
+    assert call.worker.told == [(3, 2), "intra", "resend", 7]
+    await call.hang_up()
+
+
+async def test_nonsense_is_counted_and_harms_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    call = Call(monkeypatch)
+    await call.until(lambda: bool(call.worker.told))
+    for nonsense in (b"", b"\xff" * 40, b"\x80"):
+        call.session.on_control(nonsense)
+        call.session.on_parameters(nonsense)
+    counters = call.metrics.snapshot().counters
+    assert counters["control_dropped", "invalid"] == 3
+    assert counters["reports_dropped", "invalid"] == 3
+    assert not call.task.done()
+    await call.hang_up()
+
+
+@pytest.mark.parametrize(
+    ("reason", "end"),
+    [
+        (ByeReason.LEFT, SessionEnd.LEFT),
+        (ByeReason.REPLACED, SessionEnd.REPLACED),
+        (ByeReason.LIMIT, SessionEnd.REFUSED),
+        (ByeReason.VERSION, SessionEnd.VERSION),
+    ],
+)
+async def test_a_goodbye_ends_it(
+    monkeypatch: pytest.MonkeyPatch, reason: ByeReason, end: SessionEnd
+) -> None:
+    call = Call(monkeypatch)
+    await call.until(lambda: bool(call.worker.told))
+    call.session.on_control(pack_control(Bye(reason)))
+    assert await call.task is end
+    assert call.worker.told == ["start", "end"]
+
+
+async def test_a_receiver_of_another_version_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    call = Call(monkeypatch)
+    await call.until(lambda: bool(call.worker.told))
+    other = Hello(
+        protocol_version=9, face_model_version=1, face_model_digest=bytes(16), frame_rate_hz=25.0
+    )
+    call.session.on_control(pack_control(other))
+    assert await call.task is SessionEnd.VERSION
+
+
+async def test_a_lost_or_silent_connection_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    call = Call(monkeypatch)
+    await call.until(lambda: bool(call.worker.told))
+    call.session.on_state(PeerState.FAILED)
+    assert await call.task is SessionEnd.LOST
+    call = Call(monkeypatch)
+    await call.until(call.task.done)  # no datagram ever comes
+    assert await call.task is SessionEnd.LOST
+
+
+async def test_each_state_of_the_face_is_told_once_and_repeated_in_silence(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    call = Call(monkeypatch)
+    await call.until(lambda: bool(call.worker.told))
+    for state in (FaceState.TRACKED, FaceState.TRACKED, FaceState.LOST, FaceState.CAMERA_FAILED):
+        call.session.on_face(state)
+    modes = [message for message in call.connection.control if isinstance(message, Mode)]
+    assert [mode.face for mode in modes] == [
+        FaceState.LOST,
+        FaceState.TRACKED,
+        FaceState.LOST,
+        FaceState.CAMERA_FAILED,
+    ]
+    count = len(call.connection.control)
+    await call.until(lambda: len(call.connection.control) > count)  # a sign of life
+    assert call.connection.control[-1] == modes[-1]
+    await call.hang_up()
+
+
+def test_references_slow_down_when_a_queue_builds_up() -> None:
+    rate = ReferenceRate()
+    assert rate.rate_bps == START_BPS
+    for _ in range(5):
+        rate.report(30_000_000, 0.0)
+    fast = rate.rate_bps
+    assert fast > 2 * START_BPS
+    for _ in range(20):
+        rate.report(200_000_000, 0.0)
+    assert rate.rate_bps == LEAST_BPS
+    for _ in range(5):
+        rate.report(35_000_000, 0.0)
+    assert rate.rate_bps > LEAST_BPS

@@ -1,0 +1,80 @@
+"""Every bad argument of `python -m sender` is one clear line and exit status 2."""
+
+from pathlib import Path
+
+import pytest
+import typer
+
+from sender import __main__ as command
+from sender.devices import Device, DeviceKind
+from sender.settings import SenderSettings
+from shared.errors import ConfigError
+
+CALL = {"url": "http://127.0.0.1:1/whip", "token": "t"}
+
+
+def run(capsys: pytest.CaptureFixture[str], **options: object) -> tuple[int, str]:
+    with pytest.raises(typer.Exit) as caught:
+        command.main(**options)  # type: ignore[arg-type]
+    return caught.value.exit_code, capsys.readouterr().err
+
+
+@pytest.fixture(autouse=True)
+def no_devices(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sender.devices.list_devices", lambda kind: ())
+    monkeypatch.setattr("sender.__main__.list_devices", lambda kind: ())
+    for name in ("KILOCALL_URL", "KILOCALL_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({}, "no url given, one is needed (--url)"),
+        ({"url": CALL["url"]}, "no token given, one is needed (--token)"),
+        ({**CALL, "url": "ftp://x"}, "url 'ftp://x', http:// or https:// is expected"),
+        (CALL, "no camera found on this machine; use --video FILE or --portrait instead"),
+        (
+            {**CALL, "portrait": True, "camera": True},
+            "several of --camera, --video and --portrait, one is allowed",
+        ),
+        (
+            {**CALL, "portrait": True, "frames_per_message": 4},
+            "frames_per_message '4': Input should be less than or equal to 3",
+        ),
+        ({**CALL, "portrait": True, "fps": 0.0}, "fps '0.0'"),
+        ({**CALL, "video": Path("nowhere.mp4")}, "nowhere.mp4: no such file or directory"),
+        ({"list_cameras": True}, "no camera found on this machine"),
+        ({"list_microphones": True}, "no microphone found on this machine"),
+    ],
+)
+def test_bad_arguments(
+    capsys: pytest.CaptureFixture[str], options: dict[str, object], expected: str
+) -> None:
+    status, line = run(capsys, **options)
+    assert status == 2
+    assert line.startswith("error: ")
+    assert expected in line
+    assert line.count("\n") == 1
+
+
+def test_devices_are_listed(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device = Device(DeviceKind.CAMERA, "Integrated Camera", "/dev/video0", "v4l2")
+    monkeypatch.setattr("sender.__main__.list_devices", lambda kind: (device,))
+    command.main(list_cameras=True)
+    assert capsys.readouterr().out == "Integrated Camera  (/dev/video0)\n"
+
+
+def test_settings_come_from_the_environment_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KILOCALL_URL", "https://example.org/whip")
+    monkeypatch.setenv("KILOCALL_TOKEN", "secret")
+    settings = SenderSettings.read(input="portrait")
+    assert settings.url == "https://example.org/whip"
+    assert "secret" not in repr(settings)
+
+
+def test_a_video_needs_its_file() -> None:
+    with pytest.raises(ConfigError, match="input `video` and a file for it: one is given"):
+        SenderSettings.read(**CALL, input="video")
