@@ -148,6 +148,7 @@ class PictureStream:
 
     def _deliver(self, time: int, tick_ns: int, picture: RebuiltPicture) -> None:
         self._failures = 0
+        self._player.playout.begin(tick_ns)
         self._last_picture = picture
         self.render_ns += (self._clock.now_ns() - tick_ns - self.render_ns) * 0.1
         self._offer(picture, time)

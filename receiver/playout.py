@@ -20,7 +20,7 @@ from shared.clock import TICKS_PER_SECOND, ns_from_ticks
 class PlayoutSettings:
     """How the playout trades delay for frames that come in time."""
 
-    percentile: float = 97.0
+    percentile: float = 95.0
     """Share of messages in percent whose first frame is to be in time."""
 
     margin_ms: float = 6.0
@@ -32,14 +32,23 @@ class PlayoutSettings:
     slew_ms_per_s: float = 25.0
     """The delay changes at most this fast (1 ms per 40 ms): faces slow down unseen."""
 
+    start_slew_ms_per_s: float = 100.0
+    """The same while the picture is new: what the start cost is not paid for long."""
+
+    start_ms: float = 5000.0
+    """How long a picture is new."""
+
+    start_window_messages: int = 20
+    """Messages that count until then: the load of the start is soon forgotten."""
+
     max_delay_ms: float = 500.0
     """Later than this is lost, not late."""
 
-    window_messages: int = 128
-    """Messages that the percentile is taken over: about 10 s at two frames a message."""
+    window_messages: int = 50
+    """Messages that the percentile is taken over: 4 s at two frames a message."""
 
     start_messages: int = 12
-    """Messages after which the delay no longer jumps."""
+    """Messages that are few."""
 
 
 MIN_PERIOD_TICKS = TICKS_PER_SECOND // 60
@@ -65,6 +74,7 @@ class Playout:
         """Local ns minus capture ns at which moments are shown now."""
         self._moved_ns = 0
         self._messages = 0
+        self._begun_ns: int | None = None
 
     @property
     def ready(self) -> bool:
@@ -106,6 +116,11 @@ class Playout:
             self._spacings.append(ticks)
             self._period_ticks = round(median(self._spacings))
 
+    def begin(self, now_ns: int) -> None:
+        """A picture is shown from now on; until then the delay jumps to where it should be."""
+        if self._begun_ns is None:
+            self._begun_ns = now_ns
+
     def observe_message(self, oldest_time: int, arrival_ns: int) -> None:
         """A message came whose first frame was captured at this unwrapped time.
 
@@ -115,26 +130,32 @@ class Playout:
         limit_ns = int(self._settings.max_delay_ms * 1e6)
         self._lateness_ns.append(min(max(lateness_ns, 0), limit_ns))
         self._messages += 1
-        self._target_ns = self._wanted_delay_ns(limit_ns)
+        self._target_ns = min(self._wanted_delay_ns(arrival_ns), limit_ns)
         self._follow(arrival_ns)
 
-    def _wanted_delay_ns(self, limit_ns: int) -> int:
-        if self._messages <= self._settings.start_messages:
-            wanted_ns = max(self._lateness_ns) + self._settings.start_margin_ms * 1e6
-        else:
-            wanted_ns = _rank(sorted(self._lateness_ns), self._settings.percentile)
-            wanted_ns += self._settings.margin_ms * 1e6
-        return min(int(wanted_ns), limit_ns)
+    def _wanted_delay_ns(self, now_ns: int) -> int:
+        settings = self._settings
+        recent = list(self._lateness_ns)
+        if self._is_new(now_ns):
+            recent = recent[-settings.start_window_messages :]
+        if len(recent) <= settings.start_messages:
+            return max(recent) + int(settings.start_margin_ms * 1e6)
+        return _rank(sorted(recent), settings.percentile) + int(settings.margin_ms * 1e6)
+
+    def _is_new(self, now_ns: int) -> bool:
+        return self._begun_ns is None or now_ns - self._begun_ns < self._settings.start_ms * 1e6
 
     def _follow(self, now_ns: int) -> None:
         """Move the shown offset towards the wanted one, slowly once the picture runs."""
         wanted_ns = self._clock_map.offset_ns + self._target_ns
         gap_ns = wanted_ns - self._offset_ns
-        starting = self._messages <= self._settings.start_messages
-        if self._messages == 1 or abs(gap_ns) > _RESET_NS or (starting and gap_ns > 0):
+        if self._messages == 1 or self._begun_ns is None or abs(gap_ns) > _RESET_NS:
             self._offset_ns = wanted_ns
         else:
-            reach_ns = int((now_ns - self._moved_ns) * self._settings.slew_ms_per_s / 1e3)
+            settings = self._settings
+            is_new = self._is_new(now_ns)
+            slew = settings.start_slew_ms_per_s if is_new else settings.slew_ms_per_s
+            reach_ns = int((now_ns - self._moved_ns) * slew / 1e3)
             self._offset_ns += min(max(gap_ns, -reach_ns), reach_ns)
         self._moved_ns = now_ns
 

@@ -87,6 +87,7 @@ def play(
             tick = player.tick(now_ns)
             if tick is None:
                 continue
+            player.playout.begin(now_ns)
             time, face = tick
             place = (time - START_TICKS) / PERIOD_TICKS
             before = int(place)
