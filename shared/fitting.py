@@ -16,6 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.face_model import FaceModel, VertexGroup
+from shared.normal_equations import (
+    POSE_SIZE,
+    Float64Array,
+    add_coefficients,
+    bounded_step,
+    normal_equations,
+)
 from shared.parameters import (
     EXPRESSION_SIZE,
     IDENTITY_SIZE,
@@ -24,8 +31,6 @@ from shared.parameters import (
     Identity,
 )
 from shared.rotation import matrix_from_rotation_vector, rotation_vector_from_matrix
-
-Float64Array = NDArray[np.float64]
 
 COEFFICIENT_LIMIT = 4.0
 """Standard deviations."""
@@ -60,7 +65,10 @@ class _Pose:
 
 
 class FaceFitter:
-    """Fits one model. Holds precomputed products only, so threads may share it."""
+    """Fits one model. Holds precomputed products only, so threads may share it.
+
+    Making one compiles the kernels (or loads them compiled), so that no frame waits for them.
+    """
 
     def __init__(self, model: FaceModel) -> None:
         self._model = model
@@ -68,6 +76,8 @@ class FaceFitter:
         self._expression = _Problem(model.expression_basis, self._weights)
         both = np.concatenate([model.identity_basis, model.expression_basis])
         self._person = _Problem(both, self._weights)
+        self.fit_reference(model.mean, 0)
+        self.fit(model.mean, model.mean, capture_time=0)
 
     def fit(
         self,
@@ -77,7 +87,7 @@ class FaceFitter:
         capture_time: int,
         previous: FaceParameters | None = None,
     ) -> FaceParameters:
-        """Pose and expression of one frame, about 0.3 ms.
+        """Pose and expression of one frame, about 0.2 ms.
 
         `points` (V, 3) tracked landmarks in image coordinates, finite; `neutral` (V, 3) the
         person's own shape; `previous` a recent frame of the same person to start from.
@@ -124,79 +134,48 @@ class _Problem:
 
     def __init__(self, basis: FloatArray, weights: Float64Array) -> None:
         count = len(basis)
-        self._count = count
         self._basis = np.ascontiguousarray(basis.reshape(count, -1), np.float64)
         self._weights = weights
-        self._weights3 = np.repeat(weights, 3)[:, None]
         axes = [self._basis[:, axis::3] for axis in range(3)]
-        self._products = np.stack(
-            [(axes[i] * weights) @ axes[j].T for i in range(3) for j in range(3)]
-        ).reshape(9, -1)
-        self._prior = NOISE * NOISE * np.eye(count)
+        self._products = np.array(
+            [[(first * weights) @ other.T for other in axes] for first in axes]
+        )
 
     def solve(
         self, target: Float64Array, base: Float64Array, start: NDArray, steps: int
     ) -> tuple[_Pose, Float64Array]:
         """Best pose and coefficients for image points `target` (V, 3) on `base` (V, 3)."""
-        coefficients = np.asarray(start, np.float64)
-        shape = base + (coefficients @ self._basis).reshape(-1, 3)
+        coefficients = np.array(start, np.float64)
+        shape = add_coefficients(base, coefficients, self._basis)
         pose = similarity(shape, target, self._weights)
         for _ in range(steps):
             pose, coefficients = self._step(target, shape, pose, coefficients)
-            shape = base + (coefficients @ self._basis).reshape(-1, 3)
+            shape = add_coefficients(base, coefficients, self._basis)
         return pose, coefficients
 
     def _step(
         self, target: Float64Array, shape: Float64Array, pose: _Pose, coefficients: Float64Array
     ) -> tuple[_Pose, Float64Array]:
-        count = self._count
         scale = np.exp(pose.log_scale)
-        # Unknowns: turn (3), log scale, shift (3, model axes), then the coefficients.
-        columns = np.zeros((shape.shape[0], 3, 8))
-        x, y, z = shape.T
-        columns[:, 0, 1], columns[:, 0, 2] = z, -y
-        columns[:, 1, 0], columns[:, 1, 2] = -z, x
-        columns[:, 2, 0], columns[:, 2, 1] = y, -x
-        columns[:, :, 3] = shape
-        columns[:, (0, 1, 2), (4, 5, 6)] = 1.0
-        columns[:, :, 7] = (target - pose.translation) @ (pose.rotation / scale) - shape
+        residual = (target - pose.translation) @ (pose.rotation / scale) - shape
         metric = (pose.rotation.T * (1.0, 1.0, DEPTH_WEIGHT)) @ pose.rotation
-        flat = columns.reshape(-1, 8)
-        weighted = np.matmul(metric, columns).reshape(-1, 8) * self._weights3
-        small = flat.T @ weighted
-        cross = self._basis @ weighted
-        matrix = np.empty((7 + count, 7 + count))
-        matrix[:7, :7] = small[:7, :7]
-        matrix[7:, :7] = cross[:, :7]
-        matrix[:7, 7:] = cross[:, :7].T
-        matrix[7:, 7:] = (metric.reshape(9) @ self._products).reshape(count, count) + self._prior
-        right = np.concatenate([small[:7, 7], cross[:, 7] - self._prior @ coefficients])
-        step = _bounded_solve(matrix, right, coefficients)
-        rotation = pose.rotation @ matrix_from_rotation_vector(step[:3])
-        translation = pose.translation + pose.rotation @ step[4:7] * scale
-        return _Pose(rotation, pose.log_scale + step[3], translation), coefficients + step[7:]
-
-
-def _bounded_solve(
-    matrix: Float64Array, right: Float64Array, coefficients: Float64Array
-) -> NDArray[np.floating]:
-    """The step that solves the normal equations, coefficients kept within the limit.
-
-    Those that would leave are put on the limit and the others solved again: they are few and
-    rare, and one round leaves the rest optimal.
-    """
-    step = np.linalg.solve(matrix, right)
-    limited = np.clip(coefficients + step[7:], -COEFFICIENT_LIMIT, COEFFICIENT_LIMIT)
-    outside = np.flatnonzero(limited != coefficients + step[7:]) + 7
-    if outside.size:
-        inside = np.setdiff1d(np.arange(len(step)), outside)
-        step[outside] = (limited - coefficients)[outside - 7]
-        rest = right[inside] - matrix[np.ix_(inside, outside)] @ step[outside]
-        step[inside] = np.linalg.solve(matrix[np.ix_(inside, inside)], rest)
-        step[7:] = (
-            np.clip(coefficients + step[7:], -COEFFICIENT_LIMIT, COEFFICIENT_LIMIT) - coefficients
+        matrix, right = normal_equations(
+            self._basis,
+            self._products,
+            self._weights,
+            shape,
+            residual,
+            metric,
+            NOISE * NOISE,
+            coefficients,
         )
-    return step
+        step = bounded_step(matrix, right, coefficients, COEFFICIENT_LIMIT)
+        rotation = pose.rotation @ matrix_from_rotation_vector(step[:3])
+        translation = pose.translation + pose.rotation @ step[4:POSE_SIZE] * scale
+        return (
+            _Pose(rotation, pose.log_scale + step[3], translation),
+            coefficients + step[POSE_SIZE:],
+        )
 
 
 def similarity(source: Float64Array, target: Float64Array, weights: Float64Array) -> _Pose:
