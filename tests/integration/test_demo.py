@@ -114,7 +114,8 @@ def _follows(rebuilt: FloatArray, driving: FloatArray) -> float:
 def _was_starved(report: dict[str, Any]) -> bool:
     """Whether the machine was too busy for 25 frames a second, so that pictures had to stand."""
     dropped = sum(n for name, n in report["drops"].items() if "frames_dropped" in name)
-    return (report["frames_in"] - dropped) / report["totals"]["seconds"] < 22
+    sent_rate: float = (report["frames_in"] - dropped) / report["totals"]["seconds"]
+    return sent_rate < 22
 
 
 def test_the_report_is_complete(portrait: Demo) -> None:
