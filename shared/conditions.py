@@ -61,8 +61,12 @@ CONDITION_SIZE = sum(CHANNEL_SIZES.values())
 _EXTENSION_SIZE = 64
 """Side of the grid on which the displacement is extended, whatever the size of the condition."""
 
-EXTENSION_SIGMA = 2.5
-"""Standard deviation of the extending blur, in cells of that grid."""
+EXTENSION_SIGMA = 2.0
+"""Standard deviation of the extending blur, in cells of that grid.
+
+By the warp on 15 validation clips, reference near the middle of the poses: 22.30 dB (L1 11.14) at
+sigma 1, 22.37 (11.06) at 2, 22.37 (11.16) at 3, 22.24 (11.45) at 4, 21.79 (12.40) at 7.
+"""
 
 _REFERENCE_SIZE = 256
 """Side of the reference's own depth buffer."""

@@ -6,6 +6,7 @@ from typing import Protocol
 from shared.bundle import MANIFEST_NAME, load_bundle
 from shared.conditions import Channel
 from shared.errors import ArtifactError
+from shared.face_model import FaceModel
 from shared.features import Features
 from shared.onnx_generator import OnnxGenerator
 from shared.parameters import FloatArray, Image
@@ -16,7 +17,7 @@ _ASSETS = Path(__file__).parent / "assets"
 
 
 class Generator(Protocol):
-    """One back end. Not thread-safe: used from one worker thread at a time."""
+    """One back end. Not thread-safe, but `prepare` may run in another thread than `generate`."""
 
     @property
     def name(self) -> str:
@@ -63,7 +64,13 @@ def load_generator(name_or_folder: str | Path, *, threads: int = 1) -> Generator
         return WarpGenerator()
     for folder in (_ASSETS / name_or_folder, Path(name_or_folder)):
         if (folder / MANIFEST_NAME).is_file():
-            return OnnxGenerator(load_bundle(folder), threads=threads)
+            bundle = load_bundle(folder)
+            trained, ours = bundle.manifest.face_model_version, FaceModel.load().version
+            if trained != ours:
+                raise ArtifactError(
+                    f"{folder}: trained with face model {trained}, this program has {ours}"
+                )
+            return OnnxGenerator(bundle, threads=threads)
     known = ", ".join(
         [WARP, *sorted(path.parent.name for path in _ASSETS.glob(f"*/{MANIFEST_NAME}"))]
     )

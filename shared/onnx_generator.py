@@ -32,7 +32,6 @@ class OnnxGenerator:
         self.channels = manifest.conditions
         self.condition_size = manifest.condition_size
         self.history = manifest.history
-        self.face_model_version = manifest.face_model_version
         self._encoder = _open(ENCODER_NAME, bundle.reference_encoder, threads)
         self._frame = _open(FRAME_NAME, bundle.frame_generator, threads)
         side = manifest.size

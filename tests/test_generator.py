@@ -105,3 +105,8 @@ def test_other_shapes(tmp_path: Path) -> None:
 def test_a_fixed_batch(tmp_path: Path) -> None:
     text = refusal(tmp_path, batch=1)
     assert text == "frame_generator.onnx: conditions is 1x5x16x16, Bx5x16x16 is expected"
+
+
+def test_another_face_model(tmp_path: Path) -> None:
+    text = refusal(tmp_path, manifest_changes={"face_model_version": 7})
+    assert text == f"{tmp_path}: trained with face model 7, this program has 1"
