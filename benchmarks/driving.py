@@ -7,9 +7,10 @@ from typing import Protocol
 import numpy as np
 
 from benchmarks.clip import Clip, ClipFrame
-from sender.analysis import FIRST_IMAGE_BYTES, NEXT_IMAGE_BYTES, FaceAnalyser
+from sender.analysis import FaceAnalyser
 from sender.crop_image import crop_image
 from sender.crop_policy import HeadBox, wanted_crop
+from sender.reference_encoder import FIRST_IMAGE_BYTES, NEXT_IMAGE_BYTES
 from shared.clock import ticks_from_ns
 from shared.errors import ArtifactError
 from shared.face_model import FaceModel

@@ -7,9 +7,10 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sender.analysis import Analysis, EncodedReference, FaceAnalyser
+from sender.analysis import Analysis, FaceAnalyser
 from sender.capture import CapturedFrame, FrameSlot
 from sender.rate_control import MessagePlanner, OutgoingMessage, PackingControl
+from sender.reference_encoder import EncodedReference
 from sender.reference_rate import ReferenceRate
 from shared.clock import SystemClock
 from shared.codec import FaceEncoder

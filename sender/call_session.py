@@ -5,8 +5,8 @@ import logging
 from collections import deque
 from enum import Enum
 
-from sender.analysis import EncodedReference
 from sender.analysis_worker import AnalysisWorker, WorkerOutput
+from sender.reference_encoder import EncodedReference
 from sender.whip_client import WhipConnection
 from shared.clock import Clock
 from shared.control_message import (

@@ -11,6 +11,7 @@ from sender.byte_budget import WINDOW_BYTES
 from sender.crop_image import crop_image
 from sender.frame_quality import FrameQuality, measure_quality
 from sender.portrait import MovedPortrait
+from sender.reference_encoder import CONFIRMATION_NS
 from shared.control_message import FaceState
 from shared.face_model import FaceModel
 from shared.face_renderer import FaceRenderer, PreparedReference
@@ -140,6 +141,23 @@ def test_a_head_that_moves_away_gets_a_new_set_once_the_other_side_holds_it(
     assert analysis.crop == second.crop
     assert analysis.parameters is not None
     assert np.abs(analysis.parameters.translation).max() < 0.3
+
+
+def test_a_new_set_that_never_arrives_is_sent_once_more(
+    portrait: MovedPortrait, tracker: FaceTracker
+) -> None:
+    call = Call(tracker, holds=False)
+    call.show(on_canvas(portrait.render(0), 10, 100))
+    call.analyser.reference_held(0, 0)
+    for index in range(30):
+        call.show(on_canvas(portrait.render(index), 370, 100))
+    assert [reference.set_id for reference in call.references] == [0, 1]
+    call.time_ns += CONFIRMATION_NS
+    for index in range(30, 36):
+        call.show(on_canvas(portrait.render(index), 370, 100))
+    assert [reference.set_id for reference in call.references] == [0, 1, 2]
+    call.analyser.reference_held(2, 0)
+    assert call.show(on_canvas(portrait.render(36), 370, 100)).set_id == 2
 
 
 def test_references_stop_when_the_budget_is_spent(

@@ -6,9 +6,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from sender.analysis import EncodedReference
 from sender.analysis_worker import WorkerOutput
 from sender.call_session import CallSession, SessionEnd
+from sender.reference_encoder import EncodedReference
 from sender.reference_rate import LEAST_BPS, START_BPS, ReferenceRate
 from shared.control_message import (
     Bye,

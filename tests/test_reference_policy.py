@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from sender.frame_quality import FrameQuality
+from sender.quality_scale import QualityScale
 from sender.reference_policy import (
     EARLIEST_NS,
     EXCHANGE_PERIOD_NS,
@@ -13,7 +14,6 @@ from sender.reference_policy import (
     SET_SIZE,
     Candidate,
     Choice,
-    QualityScale,
     ReferencePolicy,
 )
 from shared.parameters import FaceParameters
