@@ -1,8 +1,8 @@
-"""The worker that makes pictures: one thread, one slot a party, the newest frame wins.
+"""The workers that make pictures: one slot a party, where the newest frame wins.
 
 Callers sit on the event loop and never wait: they put a frame into their party's slot, where it
-replaces one that was not begun, and are called back from the worker's thread. References are
-decoded and prepared by the same thread (generators are not thread-safe) when no frame waits.
+replaces one that was not begun, and are called back from a worker's thread. One thread renders;
+another decodes and prepares references, which may take several frames' time.
 """
 
 import logging
@@ -30,6 +30,7 @@ MAX_WAITING_REFERENCES = 8
 OnPicture = Callable[[RebuiltPicture], None]
 OnPrepared = Callable[[PreparedReference], None]
 OnFailure = Callable[[KilocallError], None]
+Work = Callable[[], None]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,7 +49,7 @@ class _Preparation:
 
 @dataclass(slots=True, eq=False)
 class RenderLane:
-    """One party's place at the engine. Callbacks come from the worker's thread."""
+    """One party's place at the engine. Callbacks come from the workers' threads."""
 
     engine: "RenderEngine"
     maker: PictureMaker
@@ -91,30 +92,34 @@ class RenderEngine:
         """Whether each picture differs from the last, because its time is drawn into it."""
         self._generator = generator
         self._renderer = FaceRenderer(model, generator, metrics)
+        self._preparer = FaceRenderer(model, generator)
+        """Like the renderer, with buffers of its own."""
         self._metrics = metrics
         self._mark = mark
         self._lanes: deque[RenderLane] = deque()
         self._wake = threading.Condition()
         self._running = False
-        self._thread: threading.Thread | None = None
+        self._threads: list[threading.Thread] = []
 
     def start(self) -> None:
-        """Compile, run everything once and start the worker. Blocks until ready."""
+        """Compile, run everything once and start the workers. Blocks until ready."""
         cv2.setNumThreads(1)
         self._renderer.warm_up()
         self._running = True
-        self._thread = threading.Thread(target=self._run, name="render", daemon=True)
-        self._thread.start()
+        for name, next_work in (("render", self._next_frame), ("prepare", self._next_preparation)):
+            thread = threading.Thread(target=self._run, args=[next_work], name=name, daemon=True)
+            thread.start()
+            self._threads.append(thread)
 
     def close(self) -> None:
-        """Stop the worker and release the generator. Blocks for one frame at most."""
+        """Stop the workers and release the generator. Blocks for one frame or reference."""
         with self._wake:
             self._running = False
             self._lanes.clear()
-            self._wake.notify()
-        if self._thread is not None:
-            self._thread.join()
-            self._thread = None
+            self._wake.notify_all()
+        for thread in self._threads:
+            thread.join()
+        self._threads.clear()
         self._generator.close()
 
     def open_lane(self) -> RenderLane:
@@ -142,7 +147,7 @@ class RenderEngine:
             if lane.frame is not None:
                 self._metrics.count("frames_dropped", "render")
             lane.frame = frame
-            self._wake.notify()
+            self._wake.notify_all()
 
     def put_preparation(self, lane: RenderLane, preparation: _Preparation) -> bool:
         """See `RenderLane.prepare`."""
@@ -150,33 +155,41 @@ class RenderEngine:
             if lane.closed or len(lane.preparations) >= MAX_WAITING_REFERENCES:
                 return False
             lane.preparations.append(preparation)
-            self._wake.notify()
+            self._wake.notify_all()
             return True
 
-    def _run(self) -> None:
-        while (work := self._next_work()) is not None:
+    def _run(self, next_work: Callable[[], Work | None]) -> None:
+        """A worker's thread: wait for work and do it, until the end."""
+        while True:
+            with self._wake:
+                work = next_work() if self._running else None
+                while work is None:
+                    if not self._running:
+                        return
+                    self._wake.wait()
+                    work = next_work()
             work()
 
-    def _next_work(self) -> Callable[[], None] | None:
-        """Wait for a frame, else a reference, parties taking turns; None at the end."""
-        with self._wake:
-            while self._running:
-                for lane in list(self._lanes):
-                    if lane.frame is not None:
-                        frame, lane.frame = lane.frame, None
-                        self._lanes.remove(lane)
-                        self._lanes.append(lane)
-                        return partial(self._render, lane, frame)
-                for lane in self._lanes:
-                    if lane.preparations:
-                        return partial(self._prepare, lane, lane.preparations.popleft())
-                self._wake.wait()
+    def _next_frame(self) -> Work | None:
+        """The frame to render next, parties taking turns."""
+        for lane in self._lanes:
+            if lane.frame is not None:
+                frame, lane.frame = lane.frame, None
+                self._lanes.remove(lane)
+                self._lanes.append(lane)
+                return partial(self._render, lane, frame)
+        return None
+
+    def _next_preparation(self) -> Work | None:
+        for lane in self._lanes:
+            if lane.preparations:
+                return partial(self._prepare, lane, lane.preparations.popleft())
         return None
 
     def _render(self, lane: RenderLane, frame: _Frame) -> None:
         try:
             picture = lane.maker.make(frame.request)
-        except Exception as error:  # the worker outlives whatever one frame does to it
+        except Exception as error:  # a worker outlives whatever one frame does to it
             if not lane.closed:
                 frame.on_failure(_explained(error))
             return
@@ -185,7 +198,7 @@ class RenderEngine:
 
     def _prepare(self, lane: RenderLane, preparation: _Preparation) -> None:
         try:
-            prepared = self._renderer.prepare(preparation.load())
+            prepared = self._preparer.prepare(preparation.load())
         except Exception as error:  # likewise
             if not lane.closed:
                 preparation.on_failure(_explained(error))

@@ -66,10 +66,7 @@ class Store:
 
     def work(self) -> None:
         """Do what the worker's thread would."""
-        self.engine._running = True
-        while any(lane.preparations for lane in self.engine._lanes):
-            work = self.engine._next_work()
-            assert work is not None
+        while (work := self.engine._next_preparation()) is not None:
             work()
 
     def ids(self, set_id: int) -> list[int]:

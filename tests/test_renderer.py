@@ -1,4 +1,5 @@
 import queue
+import threading
 from collections.abc import Iterator
 
 import numpy as np
@@ -118,21 +119,38 @@ def test_a_reference_that_does_not_load_is_told(engine: Engine) -> None:
 
 def test_waiting_references_are_bounded_and_a_closed_lane_is_silent(engine: Engine) -> None:
     lane = engine.engine.open_lane()
-    reference = face_reference(face_parameters())
-    engine.render(lane, engine.prepared(lane, reference), 0)
-    engine.picture_time()
-    engine.generator.gate.clear()
-    engine.render(lane, engine.prepared(lane, reference), 1)
+    gate = threading.Event()
+
+    def load() -> Reference:
+        gate.wait()
+        return face_reference(face_parameters())
+
     accepted = [
-        lane.prepare(lambda: reference, engine.results.put, engine.results.put)
+        lane.prepare(load, engine.results.put, engine.results.put)
         for _ in range(2 * MAX_WAITING_REFERENCES)
     ]
     assert MAX_WAITING_REFERENCES <= sum(accepted) <= MAX_WAITING_REFERENCES + 1
     lane.close()
-    engine.generator.gate.set()
+    gate.set()
     other = engine.engine.open_lane()
     assert engine.prepared(other, face_reference(face_parameters(), set_id=9)).reference.set_id == 9
-    assert not lane.prepare(lambda: reference, engine.results.put, engine.results.put)
+    assert not lane.prepare(load, engine.results.put, engine.results.put)
+
+
+def test_a_slow_reference_does_not_hold_up_frames(engine: Engine) -> None:
+    lane = engine.engine.open_lane()
+    reference = engine.prepared(lane, face_reference(face_parameters()))
+    gate = threading.Event()
+
+    def load() -> Reference:
+        gate.wait()
+        return face_reference(face_parameters(), reference_id=1)
+
+    assert lane.prepare(load, engine.results.put, engine.results.put)
+    engine.render(lane, reference, 7)
+    assert engine.picture_time() == 7
+    gate.set()
+    assert isinstance(engine.result(), PreparedReference)
 
 
 def test_a_new_set_fades_in_over_200_ms() -> None:
