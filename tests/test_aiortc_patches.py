@@ -44,6 +44,9 @@ class StillLoop:
     def __init__(self) -> None:
         self.timers: list[tuple[float, Any, tuple[Any, ...]]] = []
 
+    def time(self) -> float:
+        return 1000.0
+
     def call_later(self, delay: float, callback: Any, *arguments: Any) -> asyncio.TimerHandle:
         self.timers.append((delay, callback, arguments))
         return asyncio.get_running_loop().call_later(3600, print)
@@ -112,11 +115,37 @@ async def test_large_messages_are_acknowledged_at_once(transport: Any) -> None:
         assert len(transport.transport.sent) == tsn - 1
 
 
-async def test_gaps_are_told_at_once(transport: Any) -> None:
-    transport._last_received_tsn = 1
-    transport._sack_misordered = {3}
-    await transport._send_sack()
-    assert len(transport.transport.sent) == 1
+async def test_gaps_are_told_at_once_where_the_lost_packet_will_be_repeated(
+    transport: Any,
+) -> None:
+    transport._association_state = transport.State.ESTABLISHED
+    transport._last_received_tsn = 0
+    unordered, ordered = (
+        sctp.DataChunk(flags=sctp.SCTP_DATA_FIRST_FRAG | sctp.SCTP_DATA_LAST_FRAG | flag)
+        for flag in (sctp.SCTP_DATA_UNORDERED, 0)
+    )
+    for tsn, chunk, sent in ((2, unordered, 0), (4, ordered, 1), (6, unordered, 2)):
+        chunk.tsn, chunk.stream_id, chunk.user_data = tsn, tsn, b"abc"
+        await transport._receive_data_chunk(chunk)
+        await transport._send_sack()
+        assert len(transport.transport.sent) == sent
+
+
+async def test_what_was_given_up_rides_the_next_message_or_goes_alone(transport: Any) -> None:
+    given_up = sctp.ForwardTsnChunk()
+    given_up.cumulative_tsn, given_up.streams = 7, []
+    message = sctp.DataChunk()
+    message.user_data = b"abc"
+    await transport._send_chunk(given_up)
+    assert not transport.transport.sent
+    await transport._send_chunk(message)
+    await transport._send_chunk(given_up)
+    _, callback, arguments = transport._loop.timers[-1]
+    callback(*arguments)
+    await asyncio.sleep(0)
+    together, alone = (sctp.parse_packet(data)[3] for data in transport.transport.sent)
+    assert [type(chunk) for chunk in together] == [sctp.ForwardTsnChunk, sctp.DataChunk]
+    assert [type(chunk) for chunk in alone] == [sctp.ForwardTsnChunk]
 
 
 async def test_a_message_that_never_ends_ends_the_association(transport: Any) -> None:

@@ -7,8 +7,9 @@ connection for what the public interface does not offer. With another version of
 
 import asyncio
 import logging
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -22,7 +23,9 @@ from aiortc import RTCPeerConnection, RTCRtpReceiver, RTCRtpSender
 from aiortc.rtcdtlstransport import RTCCertificate
 from aiortc.rtcrtpreceiver import StreamStatistics
 from aiortc.rtcsctptransport import (
+    SCTP_DATA_UNORDERED,
     DataChunk,
+    ForwardTsnChunk,
     InitChunk,
     RTCSctpTransport,
     SackChunk,
@@ -55,6 +58,12 @@ which doubles the packets on a thin link."""
 SCTP_UNACKNOWLEDGED_BYTES = 600
 """More than this is acknowledged at once, so that references do not wait for the window. The
 RFC's every second packet, meant for full ones, would cost 2 kbit/s with parameters."""
+
+SCTP_REPEATS_SECONDS = 2.0
+"""After an ordered message gaps are told at once for so long: a reference may be on its way."""
+
+SCTP_FORWARD_TSN_DELAY_SECONDS = 0.1
+"""What was given up is told with the next message, or after this time."""
 
 _SCTP_BUNDLE_MAX_BYTES = 1000
 """Larger messages travel alone, so that no packet outgrows the path."""
@@ -186,24 +195,52 @@ def _patch_sctp() -> None:
             await self.transport._send_data(
                 serialize_packet(self._local_port, self._remote_port, 0, chunk)
             )
-        elif (
-            isinstance(chunk, DataChunk)
-            and self._kilocall_sack_handle is not None
-            and len(chunk.user_data) <= _SCTP_BUNDLE_MAX_BYTES
-        ):
-            self._kilocall_bundled = chunk
-            _cancel_sack(self)
-            await send_sack(self)
-        elif isinstance(chunk, SackChunk) and self._kilocall_bundled is not None:
-            bundle: Any = _Bundle((chunk, self._kilocall_bundled))
-            self._kilocall_bundled = None
-            await send_chunk(self, bundle)
+        elif isinstance(chunk, ForwardTsnChunk) and self._kilocall_collected is None:
+            # Says what was given up; nothing waits for it but the peer's bookkeeping.
+            self._kilocall_forward_tsn = chunk
+            if self._kilocall_forward_tsn_handle is None:
+                self._kilocall_forward_tsn_handle = self._loop.call_later(
+                    SCTP_FORWARD_TSN_DELAY_SECONDS, _later, self, _flush_forward_tsn
+                )
+        elif isinstance(chunk, DataChunk) and len(chunk.user_data) <= _SCTP_BUNDLE_MAX_BYTES:
+            await send_chunk(self, _Bundle((*await _waiting_chunks(self), chunk)))
+        elif isinstance(chunk, SackChunk) and self._kilocall_collected is not None:
+            self._kilocall_collected.append(chunk)
         else:
             await send_chunk(self, chunk)
 
+    async def _waiting_chunks(self: Any) -> list[Any]:
+        """What waits for a packet to ride, control chunks that precede the data."""
+        chunks: list[Any] = []
+        if self._kilocall_sack_handle is not None:
+            _cancel_sack(self)
+            self._kilocall_collected = chunks
+            try:
+                await send_sack(self)
+            finally:
+                self._kilocall_collected = None
+        if self._kilocall_forward_tsn is not None:
+            chunks.append(self._kilocall_forward_tsn)
+            _cancel_forward_tsn(self)
+        return chunks
+
+    async def _flush_forward_tsn(self: Any) -> None:
+        chunk = self._kilocall_forward_tsn
+        _cancel_forward_tsn(self)
+        if chunk is not None:
+            await send_chunk(self, chunk)
+
+    def _cancel_forward_tsn(self: Any) -> None:
+        self._kilocall_forward_tsn = None
+        if self._kilocall_forward_tsn_handle is not None:
+            self._kilocall_forward_tsn_handle.cancel()
+            self._kilocall_forward_tsn_handle = None
+
     async def _send_sack(self: Any) -> None:
+        # A gap matters at once where the lost packet will be repeated; parameters never are.
+        repeats = self._loop.time() - self._kilocall_ordered_seconds < SCTP_REPEATS_SECONDS
         if (
-            self._sack_misordered
+            (self._sack_misordered and repeats)
             or self._sack_duplicates
             or self._kilocall_unacknowledged_bytes > SCTP_UNACKNOWLEDGED_BYTES
         ):
@@ -213,20 +250,24 @@ def _patch_sctp() -> None:
         self._sack_needed = False
         if self._kilocall_sack_handle is None:
             self._kilocall_sack_handle = self._loop.call_later(
-                SCTP_SACK_DELAY_SECONDS, _send_delayed_sack, self
+                SCTP_SACK_DELAY_SECONDS, _later, self, _flush_sack
             )
 
-    def _send_delayed_sack(self: Any) -> None:
-        async def send() -> None:
-            try:
-                await send_sack(self)
-            except ConnectionError:
-                logger.debug("delayed SACK not sent: connection closed")
+    async def _flush_sack(self: Any) -> None:
+        _cancel_sack(self)
+        await send_sack(self)
 
-        self._kilocall_sack_handle = None
-        self._kilocall_unacknowledged_bytes = 0
+    def _later(self: Any, flush: Callable[[Any], Awaitable[None]]) -> None:
+        async def run() -> None:
+            try:
+                await flush(self)
+            except ConnectionError:
+                logger.debug("SCTP chunk not sent: connection closed")
+
         # The loop holds only weak references to tasks.
-        self._kilocall_sack_task = asyncio.ensure_future(send())
+        task = asyncio.ensure_future(run())
+        self._kilocall_tasks.add(task)
+        task.add_done_callback(self._kilocall_tasks.discard)
 
     def _cancel_sack(self: Any) -> None:
         self._kilocall_unacknowledged_bytes = 0
@@ -236,6 +277,8 @@ def _patch_sctp() -> None:
 
     async def _receive_data_chunk(self: Any, chunk: Any) -> None:
         self._kilocall_unacknowledged_bytes += len(chunk.user_data)
+        if not chunk.flags & SCTP_DATA_UNORDERED:
+            self._kilocall_ordered_seconds = self._loop.time()
         await receive_data_chunk(self, chunk)
         held = 1024 * 1024 - self._advertised_rwnd
         if held > SCTP_MAX_REASSEMBLY_BYTES:
@@ -250,13 +293,18 @@ def _patch_sctp() -> None:
     def _set_state(self: Any, state: Any) -> None:
         if state == self.State.CLOSED:
             _cancel_sack(self)
+            _cancel_forward_tsn(self)
             self._inbound_streams.clear()
         set_state(self, state)
 
     # Each association gets its own from here on.
     transport._kilocall_sack_handle = None
-    transport._kilocall_bundled = None
+    transport._kilocall_forward_tsn = None
+    transport._kilocall_forward_tsn_handle = None
+    transport._kilocall_collected = None
     transport._kilocall_unacknowledged_bytes = 0
+    transport._kilocall_ordered_seconds = -math.inf
+    transport._kilocall_tasks = set()
     transport._send_chunk = _send_chunk
     transport._send_sack = _send_sack
     transport._receive_data_chunk = _receive_data_chunk
