@@ -1,8 +1,10 @@
 """When the receiver tells the sender what it holds, in as few packets as do.
 
 A report lets the sender predict from a newer message, and costs some 90 bytes on the wire with
-everything around its own 11. Four a second keep the base near; after an intra message one goes
-out at once, since each further intra message costs more than the report.
+everything around its own 11. On eight tracked clips at two frames a message, reports every 80,
+160, 250, 330, 500 ms gave 1.79, 1.94, 2.10, 2.15, 2.20 kbit/s of payload: three a second cost
+50 bit/s forward against four and save 780 back. After an intra message one goes out at once,
+since each further intra message costs more than the report.
 """
 
 from dataclasses import dataclass
@@ -16,7 +18,7 @@ from shared.sequence import sequence_difference
 class ReportSettings:
     """How often the receiver reports."""
 
-    interval_ms: float = 250.0
+    interval_ms: float = 330.0
     """Between reports while messages come."""
 
     hurry_interval_ms: float = 80.0

@@ -22,12 +22,12 @@ def test_nothing_is_due_before_something_new_came() -> None:
     assert schedule.due_ns() is None
 
 
-def test_four_a_second_and_sooner_while_messages_are_intra() -> None:
+def test_three_a_second_and_sooner_while_messages_are_intra() -> None:
     schedule = ReportSchedule()
     schedule.receive(message(0, intra=True), 0)
     schedule.report(HELD, jitter_ms=0, now_ns=0)
     schedule.receive(message(1), 80 * MS)
-    assert schedule.due_ns() == 250 * MS
+    assert schedule.due_ns() == 330 * MS
     schedule.receive(message(2, intra=True), 160 * MS)
     assert schedule.due_ns() == 80 * MS
 
