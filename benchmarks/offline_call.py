@@ -1,6 +1,7 @@
 """The receiving side of a call without network and clock: every frame of a clip, rebuilt."""
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -54,7 +55,7 @@ class OfflineCall:
         self._encoder, self._decoder = FaceEncoder(), FaceDecoder()
         self._selector = ReferenceSelector()
         self._sets: dict[int, dict[int, PreparedReference]] = {}
-        self._set_id: int | None = None
+        self._shown: Reference | None = None
         self._past: deque[tuple[int, FaceParameters]] = deque(maxlen=256)
         self._last: Image | None = None
         self._fade_from: Image | None = None
@@ -72,9 +73,10 @@ class OfflineCall:
             now_ns = driving.frame.time_ns
             if not self._lossless:
                 parameters, message_bytes = self._transmit(parameters, driving.set_id)
-            self._enter_set(driving.set_id, now_ns)
             references = [prepared.reference for prepared in held.values()]
+            self._follow_references(references, now_ns)
             weights = self._selector.choose(parameters, references, now_ns)
+            self._shown = held[weights[-1][0]].reference
             weighted = [(held[number], weight) for number, weight in weights]
             image = self._renderer.render_mixture(weighted, parameters, self._past_at(now_ns))
             self._past.appendleft((now_ns, parameters))
@@ -99,14 +101,14 @@ class OfflineCall:
         )
         return decoded.frames[0], len(message)
 
-    def _enter_set(self, set_id: int, now_ns: int) -> None:
-        if set_id == self._set_id:
+    def _follow_references(self, references: Sequence[Reference], now_ns: int) -> None:
+        """Begin to fade when the reference shown is gone: another set, or its picture replaced."""
+        if self._shown is None or any(reference is self._shown for reference in references):
             return
-        if self._set_id is not None:
-            self._sets.pop(self._set_id, None)
-            self._fade_from, self._fade_start_ns = self._last, now_ns
-        self._set_id = set_id
+        if self._shown.set_id != references[0].set_id:
+            self._sets.pop(self._shown.set_id, None)
         self._selector.reset()
+        self._fade_from, self._fade_start_ns = self._last, now_ns
 
     def _faded(self, image: Image, now_ns: int) -> Image:
         weight = 1 - (now_ns - self._fade_start_ns) / SET_FADE_NS

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from shared.face_renderer import FaceRenderer, PreparedReference
 from shared.metrics import Metrics, Stage
-from shared.parameters import FaceParameters, Image
+from shared.parameters import FaceParameters, Image, Reference
 from shared.reference_set import ReferenceSelector
 
 SET_FADE_NS = 200_000_000
@@ -61,18 +61,19 @@ class PictureMaker:
         self._metrics = metrics
         self._mark = mark
         self._selector = ReferenceSelector()
-        self._set_id: int | None = None
+        self._shown: Reference | None = None
         self._last: Image | None = None
         self._leaving: Image | None = None
         self._fade_start_ns = 0
 
     def make(self, request: RenderRequest) -> RebuiltPicture:
         """Rebuild a frame. Raises InferenceError when a network fails."""
-        self._follow_set(request)
+        self._follow_references(request)
         by_id = {held.reference.reference_id: held for held in request.references}
         chosen = self._selector.choose(
             request.parameters, [held.reference for held in request.references], request.now_ns
         )
+        self._shown = by_id[chosen[-1][0]].reference
         image = self._renderer.render_mixture(
             [(by_id[number], weight) for number, weight in chosen],
             request.parameters,
@@ -83,12 +84,10 @@ class PictureMaker:
             self._last = image
             return self._finished(image, request.parameters.capture_time)
 
-    def _follow_set(self, request: RenderRequest) -> None:
-        """Begin to fade when the frames are of another set than before."""
-        set_id = request.references[0].reference.set_id
-        if set_id == self._set_id:
+    def _follow_references(self, request: RenderRequest) -> None:
+        """Begin to fade when the reference shown is gone: another set, or its picture replaced."""
+        if self._shown is None or any(held.reference is self._shown for held in request.references):
             return
-        self._set_id = set_id
         self._selector.reset()
         self._leaving = self._last
         self._fade_start_ns = request.now_ns
