@@ -2,11 +2,10 @@
 
 import asyncio
 import logging
-from collections import deque
 from enum import Enum
 
 from sender.analysis_worker import AnalysisWorker, WorkerOutput
-from sender.reference_encoder import EncodedReference
+from sender.reference_queue import ReferenceQueue
 from sender.whip_client import WhipConnection
 from shared.clock import Clock
 from shared.control_message import (
@@ -32,14 +31,12 @@ from shared.errors import BitstreamError, VersionError
 from shared.face_model import FaceModel
 from shared.metrics import Metrics
 from shared.receiver_report import ReceiverReport
-from shared.reference_transfer import ReferenceSender
 from shared.webrtc.peer import PeerState
 
 _logger = logging.getLogger(__name__)
 
 _PACING_SECONDS = 0.01
 _HOUSEKEEPING_SECONDS = 0.5
-_MAX_WAITING_REFERENCES = 8
 
 _SILENCE_NS = 8_000_000_000
 """Without any datagram for so long the receiver is gone; ICE itself would need minutes."""
@@ -85,10 +82,7 @@ class CallSession:
         self._muted = muted
         self._connection: WhipConnection | None = None
         self._ended: asyncio.Future[SessionEnd] = asyncio.get_running_loop().create_future()
-        self._references: deque[EncodedReference] = deque()
-        self._identified: set[int] = set()
-        """Sets whose identity went out on this connection."""
-        self._reference_waits = asyncio.Event()
+        self._references = ReferenceQueue(metrics)
         self._face = FaceState.LOST
         self._sent_ns = 0
         self._received_packets = 0
@@ -134,7 +128,7 @@ class CallSession:
             else:
                 self._metrics.count("messages_dropped", "buffered")
         if output.reference is not None:
-            self._queue(output.reference)
+            self._references.put(output.reference)
 
     def on_face(self, face: FaceState) -> None:
         """Tell the other side what is seen, when it changed."""
@@ -188,17 +182,9 @@ class CallSession:
                 pass  # the receiver's hello, and what only a sender says
 
     def _resend(self) -> None:
-        if self._references:
-            return  # under way
-        self._identified.clear()
-        self._worker.resend_references()
-
-    def _queue(self, reference: EncodedReference) -> None:
-        if len(self._references) >= _MAX_WAITING_REFERENCES:
-            self._references.popleft()
-            self._metrics.count("references_dropped", "waiting")
-        self._references.append(reference)
-        self._reference_waits.set()
+        if not self._references.under_way:
+            self._references.forget()
+            self._worker.resend_references()
 
     def _end(self, end: SessionEnd) -> None:
         if not self._ended.done():
@@ -226,10 +212,7 @@ class CallSession:
     async def _send_references(self) -> None:
         assert self._connection is not None
         while True:
-            self._reference_waits.clear()
-            if not self._references:
-                await self._reference_waits.wait()
-            sender = self._transfer(self._references.popleft())
+            sender = await self._references.next()
             while not sender.done:
                 message = sender.next_message(
                     self._clock.now_ns(),
@@ -240,23 +223,6 @@ class CallSession:
                     await asyncio.sleep(_PACING_SECONDS)
                 else:
                     self._send(message)
-
-    def _transfer(self, encoded: EncodedReference) -> ReferenceSender:
-        reference = encoded.reference
-        first = reference.set_id not in self._identified
-        self._identified.add(reference.set_id)
-        begin = ReferenceBegin(
-            set_id=reference.set_id,
-            reference_id=reference.reference_id,
-            crop=reference.crop,
-            frame_width=encoded.frame_width,
-            frame_height=encoded.frame_height,
-            parameters=reference.parameters,
-            image_format=encoded.picture.image_format,
-            image_bytes=len(encoded.picture.data),
-            identity=reference.identity if first else None,
-        )
-        return ReferenceSender(begin, encoded.picture.data)
 
     async def _keep_house(self) -> None:
         """Notice a receiver that is gone, and show that we are not."""

@@ -4,10 +4,11 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sender.audio_capture import FileSound, MicrophoneSound, OpusPacketizer, SoundSource
+from sender.audio_capture import FileSound, MicrophoneSound, SoundSource
 from sender.cameras import CameraSource
 from sender.capture import FrameSource
 from sender.media_file import MediaFile, MediaTimeline
+from sender.opus_packetizer import OpusPacketizer
 from sender.settings import InputKind, SenderSettings
 from sender.video_file import VideoFileSource
 from shared.clock import SystemClock

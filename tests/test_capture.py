@@ -10,11 +10,12 @@ import av
 import numpy as np
 import pytest
 
-from sender.audio_capture import FileSound, OpusPacketizer, SoundPiece
+from sender.audio_capture import FileSound
 from sender.cameras import CameraSource
 from sender.capture import CapturedFrame, CaptureThread, FrameSlot, RateCap
 from sender.devices import DeviceKind, list_devices
 from sender.media_file import MediaFile, MediaTimeline
+from sender.opus_packetizer import OpusPacketizer, SoundPiece
 from sender.video_file import VideoFileSource
 from shared.clock import SystemClock, ticks_difference
 from shared.errors import ArtifactError, CaptureError, ConfigError
