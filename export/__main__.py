@@ -127,6 +127,19 @@ def tracker_network(
     _console.print(f"{out}: {out.stat().st_size} bytes, outputs changed by at most {change:.2g}")
 
 
+@app.command("portrait")
+def portrait(
+    picture: Annotated[Path, typer.Option(help="A picture of a face, free to ship.")],
+    motion: Annotated[Path, typer.Option(help="A clip whose motion moves it; numbers only.")],
+) -> None:
+    """Write the built-in portrait and its motion."""
+    from export.portrait import PORTRAIT_FOLDER, build_portrait
+
+    build_portrait(picture, motion)
+    for path in sorted(PORTRAIT_FOLDER.iterdir()):
+        _console.print(f"{path}: {path.stat().st_size} bytes")
+
+
 def main() -> None:
     """Run; known errors are one line and exit code 2."""
     try:
