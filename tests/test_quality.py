@@ -7,8 +7,8 @@ from PIL import Image as PillowImage
 from typer.testing import CliRunner
 
 from benchmarks.__main__ import app
+from benchmarks.clip_scores import Scores, mean_scores
 from benchmarks.identity_similarity import IdentityNetwork
-from benchmarks.quality import Scores, mean_scores
 from shared.errors import ArtifactError
 from shared.tracker import FaceTracker
 from tests.material import clip_frames, data_dir, faces_clips
