@@ -68,7 +68,9 @@ class FramePlayer:
         if self.clock_map.restarts != restarts:
             self._restart()
         self._observe_spacing(message.sequence, times)
-        self.playout.observe_message(times[0], arrival_ns)
+        if not message.hold or not self.playout.ready:
+            # The single frames that keep a pause alive say nothing about packing.
+            self.playout.observe_message(times[0], arrival_ns)
         for index, (frame, time) in enumerate(zip(message.frames, times, strict=True)):
             last = index == len(times) - 1
             self._track.insert(

@@ -288,6 +288,7 @@ class PartyStream:
             await asyncio.sleep(_HOUSEKEEPING_SECONDS)
             now_ns = self._clock.now_ns()
             self._report_if_due(now_ns)
+            self._references.expire(now_ns)
             state = replace(self._state, interrupted=self._liveness.life(now_ns) is not Life.ALIVE)
             statistics = self._statistics.read(
                 self._player,

@@ -92,11 +92,6 @@ class Playout:
         return (self._offset_ns - self._clock_map.offset_ns) / 1e6 if self.ready else 0.0
 
     @property
-    def target_ms(self) -> float:
-        """The playout delay that recent messages ask for."""
-        return self._target_ns / 1e6
-
-    @property
     def jitter_ms(self) -> float:
         """Spread of recent lateness, 95th percentile minus median."""
         if not self._lateness_ns:

@@ -62,6 +62,11 @@ class ReferenceStore:
         """How many of the shown set are held."""
         return len(self._prepared.get(self._shown_set, ())) if self._shown_set is not None else 0
 
+    def expire(self, now_ns: int) -> None:
+        """Give up a reference that takes too long to come; to be called now and then."""
+        if self._assembler.expire(now_ns):
+            self._metrics.count("references_dropped", "timeout")
+
     def of_set(self, set_id: int) -> tuple[PreparedReference, ...]:
         """Those held of the set that a frame names; a set named once more is the shown one."""
         held = self._prepared.get(set_id)

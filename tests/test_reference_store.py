@@ -151,6 +151,16 @@ def test_an_incomplete_transfer_is_refused() -> None:
     assert store.held == [(1, 0)]
 
 
+def test_a_transfer_that_stalls_is_given_up() -> None:
+    store = Store()
+    store.receive(transfer(1, 0, MEAN_IDENTITY)[:2])
+    store.store.expire(19_000_000_000)
+    assert store.store.is_receiving
+    store.store.expire(21_000_000_000)
+    assert not store.store.is_receiving
+    assert store.dropped("timeout") == 1
+
+
 def test_references_have_a_rate() -> None:
     store = Store()
     begin = transfer(1, 0, MEAN_IDENTITY)[:1]
