@@ -71,6 +71,7 @@ class PictureStream:
         self._last_picture: RebuiltPicture | None = None
         self._pts: int | None = None
         self._pts_shift = 0
+        self._last_tick: int | None = None
         self._failures = 0
         self.render_ns = 0.0
         """Smoothed time from a tick to its picture."""
@@ -103,6 +104,7 @@ class PictureStream:
         if tick is None:
             return
         time, shown = tick
+        self._count_skipped(time)
         self._metrics.observe_ms(Stage.PLAYOUT, self._player.playout.delay_ms)
         self._metrics.count("ticks", shown.kind.value)
         references = self._references(shown.set_id)
@@ -119,6 +121,14 @@ class PictureStream:
             partial(self._post, self._deliver, time, now_ns),
             partial(self._post, self._conceal, shown.parameters.capture_time, time),
         )
+
+    def _count_skipped(self, time: int) -> None:
+        """Ticks that the process slept through."""
+        if self._last_tick is not None:
+            skipped = (time - self._last_tick) // self._player.playout.period_ticks - 1
+            if skipped > 0:
+                self._metrics.count("frames_dropped", "tick", skipped)
+        self._last_tick = time
 
     def _request(
         self, shown: ShownFace, references: Sequence[PreparedReference], now_ns: int

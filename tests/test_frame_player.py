@@ -163,6 +163,29 @@ def test_a_third_lost_neither_freezes_nor_delays(loss: Callable[[int], Loss], sh
         assert changes < 2.5 * speeds  # no snap: little more than from full speed to the opposite
 
 
+def test_a_pause_kept_alive_by_single_frames_keeps_the_delay() -> None:
+    vectors = swinging_head(600)
+    encoder, decoder, player = FaceEncoder(), FaceDecoder(), FramePlayer()
+
+    def send(first: int, count: int, *, hold: bool = False) -> None:
+        group = [
+            FaceParameters.from_vector(vectors[first + i], capture_time=(first + i) * PERIOD_TICKS)
+            for i in range(count)
+        ]
+        message = decoder.decode(encoder.encode(group, set_id=0, hold=hold))
+        arrival_ns = (first + count - 1) * PERIOD_NS + TRACKING_MS * 1_000_000
+        assert player.receive(message, arrival_ns)
+
+    for first in range(0, 100, 2):
+        send(first, 2)
+    player.playout.begin(0)
+    before_ms = player.playout.delay_ms
+    for first in range(100, 500, 25):
+        send(first, 1, hold=True)
+    assert player.playout.delay_ms == pytest.approx(before_ms)
+    assert player.playout.period_ticks == PERIOD_TICKS
+
+
 def _p99(motions: NDArray[np.float32]) -> float:
     return float(np.percentile(np.linalg.norm(motions, axis=2).mean(axis=1), 99))
 

@@ -271,6 +271,15 @@ async def test_an_announced_pause_renders_nothing_again(fake_call: Call) -> None
     assert len(frames) >= 41  # the viewers still get the picture
 
 
+async def test_ticks_slept_through_are_counted(fake_call: Call) -> None:
+    await fake_call.send_reference()
+    await fake_call.play(10)
+    assert fake_call.count("frames_dropped", "tick") == 0
+    fake_call.clock.advance_ms(400)
+    fake_call.stream.tick()
+    assert 7 <= fake_call.count("frames_dropped", "tick") <= 10
+
+
 async def test_the_sound_is_released_with_the_picture(fake_call: Call) -> None:
     await fake_call.send_reference()
     await fake_call.play(20)
