@@ -9,6 +9,7 @@ from sender.cameras import CameraSource
 from sender.capture import FrameSource
 from sender.media_file import MediaFile, MediaTimeline
 from sender.opus_packetizer import OpusPacketizer
+from sender.portrait import PortraitSource
 from sender.settings import InputKind, SenderSettings
 from sender.video_file import VideoFileSource
 from shared.clock import SystemClock
@@ -49,9 +50,6 @@ def open_inputs(settings: SenderSettings, *, clock: SystemClock, metrics: Metric
         case InputKind.CAMERA:
             return _camera_inputs(settings, clock=clock, metrics=metrics)
         case InputKind.PORTRAIT:
-            # Drawing needs numba and its compiler, 80 MB that a camera's call does without.
-            from sender.portrait import PortraitSource
-
             portrait = PortraitSource(clock=clock, metrics=metrics, fps=settings.fps)
             return Inputs(start=lambda: (portrait, None), has_sound=False)
 
