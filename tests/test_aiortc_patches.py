@@ -4,6 +4,7 @@ import asyncio
 import logging
 from typing import Any
 
+import aioice
 import aioice.ice
 import aiortc
 import aiortc.rtcsctptransport as sctp
@@ -160,6 +161,25 @@ async def test_a_message_that_never_ends_ends_the_association(transport: Any) ->
     assert tsn == aiortc_patches.SCTP_MAX_REASSEMBLY_BYTES // 1000 + 1
     assert not transport._inbound_streams
     assert isinstance(chunks(transport.transport)[-1], sctp.AbortChunk)
+
+
+async def test_a_packet_that_breaks_the_rules_is_dropped(
+    transport: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    two_inits: Any = aiortc_patches._Bundle((sctp.InitChunk(), sctp.InitChunk()))
+    await transport._handle_data(sctp.serialize_packet(1, 2, 0, two_inits))
+    assert caplog.messages == ["SCTP packet of 52 bytes dropped"]
+
+
+async def test_strangers_datagrams_neither_end_a_connection_nor_pile_up() -> None:
+    connection = aioice.ice.Connection(ice_controlling=True)
+    protocol = aioice.ice.StunProtocol(connection)
+    protocol.local_candidate = aioice.Candidate("f", 1, "udp", 1, "127.0.0.1", 1, "host")
+    protocol.datagram_received(b"", ("127.0.0.1", 2))
+    assert connection._queue.empty()
+    for _ in range(1000):
+        protocol.datagram_received(b"\x80 nonsense", ("127.0.0.1", 2))
+    assert connection._queue.qsize() == aiortc_patches.MAX_WAITING_DATAGRAMS
 
 
 def test_the_cipher_with_the_smallest_records_comes_first() -> None:

@@ -83,6 +83,9 @@ _DTLS_CIPHERS = (
     b"ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-ECDSA-AES128-GCM-SHA256:"
     b"ECDHE-ECDSA-AES128-SHA:ECDHE-ECDSA-AES256-SHA"
 )
+MAX_WAITING_DATAGRAMS = 512
+"""Received and not yet read by DTLS. Anybody may send to an open port; aioice keeps everything."""
+
 _OBSERVER = "_kilocall_observer"
 
 
@@ -186,6 +189,7 @@ def _patch_sctp() -> None:
     send_chunk = transport._send_chunk
     send_sack = transport._send_sack
     receive_data_chunk = transport._receive_data_chunk
+    handle_data = transport._handle_data
     set_state = transport._set_state
 
     async def _send_chunk(self: Any, chunk: Any) -> None:
@@ -276,6 +280,8 @@ def _patch_sctp() -> None:
             self._kilocall_sack_handle = None
 
     async def _receive_data_chunk(self: Any, chunk: Any) -> None:
+        if self._kilocall_overrun:
+            return
         self._kilocall_unacknowledged_bytes += len(chunk.user_data)
         if not chunk.flags & SCTP_DATA_UNORDERED:
             self._kilocall_ordered_seconds = self._loop.time()
@@ -287,8 +293,18 @@ def _patch_sctp() -> None:
                 held,
                 SCTP_MAX_REASSEMBLY_BYTES,
             )
+            self._kilocall_overrun = True
             await self._abort()
             self._set_state(self.State.CLOSED)
+
+    async def _handle_data(self: Any, data: bytes) -> None:
+        try:
+            await handle_data(self, data)
+        except ConnectionError:
+            raise
+        except Exception:
+            # aiortc asserts what a peer should have sent, and would end the connection.
+            logger.warning("SCTP packet of %d bytes dropped", len(data), exc_info=True)
 
     def _set_state(self: Any, state: Any) -> None:
         if state == self.State.CLOSED:
@@ -305,9 +321,11 @@ def _patch_sctp() -> None:
     transport._kilocall_unacknowledged_bytes = 0
     transport._kilocall_ordered_seconds = -math.inf
     transport._kilocall_tasks = set()
+    transport._kilocall_overrun = False
     transport._send_chunk = _send_chunk
     transport._send_sack = _send_sack
     transport._receive_data_chunk = _receive_data_chunk
+    transport._handle_data = _handle_data
     transport._set_state = _set_state
 
 
@@ -327,6 +345,9 @@ def _patch_ice() -> None:
     send_stun = protocol.send_stun
 
     def _datagram_received(self: Any, data: bytes, addr: tuple[Any, ...]) -> None:
+        # aiortc ends a connection over an empty datagram, whoever sent it.
+        if not data or self.receiver._queue.qsize() >= MAX_WAITING_DATAGRAMS:
+            return
         observer: _DatagramObserver | None = getattr(self.receiver, _OBSERVER, None)
         if observer is not None:
             observer.counter.received(data, _header_bytes(addr))
@@ -511,6 +532,12 @@ def round_trip_seconds(sender: RTCRtpSender) -> float | None:
     """The round trip that RTCP measured; None before the first receiver report."""
     internals: Any = sender
     return internals._RTCRtpSender__rtt
+
+
+def is_overrun(connection: RTCPeerConnection) -> bool:
+    """Whether the peer sent messages without end, so that its channels were closed."""
+    internals: Any = connection.sctp
+    return bool(getattr(internals, "_kilocall_overrun", False))
 
 
 def count_datagrams(

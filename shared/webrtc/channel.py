@@ -50,6 +50,7 @@ class Channel:
         on_message: Callable[[bytes], None],
         on_breach: Callable[[str], None],
         on_open: Callable[[], None],
+        on_close: Callable[[], None],
     ) -> None:
         """`on_breach` hears of a message that is too large or text, and what it was."""
         self._channel = channel
@@ -62,6 +63,7 @@ class Channel:
         self.sent_bytes = 0
         """User bytes handed to SCTP."""
         channel.on("message", self._receive)
+        channel.on("close", on_close)
         if self.is_open:
             on_open()
         else:

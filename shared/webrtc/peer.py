@@ -174,6 +174,7 @@ class Peer:
             on_message=on_message,
             on_breach=self._on_breach,
             on_open=self._open.set,
+            on_close=self._channel_closed,
         )
         return self._channels[kind.label]
 
@@ -183,7 +184,15 @@ class Peer:
             "failed": PeerState.FAILED,
             "closed": PeerState.CLOSED,
         }
-        state = states.get(self.connection.connectionState, PeerState.CONNECTING)
+        self._enter(states.get(self.connection.connectionState, PeerState.CONNECTING))
+
+    def _channel_closed(self) -> None:
+        """The other side leaves, or went beyond what is held: of no use without channels."""
+        if self.state is PeerState.CONNECTED and aiortc_patches.is_overrun(self.connection):
+            self._on_breach("messages without end")
+        self._enter(PeerState.CLOSED)
+
+    def _enter(self, state: PeerState) -> None:
         if state is not self.state and self.state not in (PeerState.FAILED, PeerState.CLOSED):
             self.state = state
             self._open.set()

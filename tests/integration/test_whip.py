@@ -239,6 +239,25 @@ async def test_a_peer_that_goes_on_beyond_the_limits_is_ended_with_a_reason() ->
         assert receiver.streams[0].closed
 
 
+async def test_a_megabyte_of_control_ends_its_sender_and_nobody_else() -> None:
+    states: list[PeerState] = []
+    async with (
+        running_receiver() as receiver,
+        await publish(receiver, "bob") as other,
+        await publish(receiver, "ann", states=states) as connection,
+    ):
+        channel = connection._peer.channel(CONTROL)
+        assert channel is not None
+        # What the receiver announced to take is ignored, too.
+        channel._channel.transport._remote_max_message_size = 2**30
+        channel._channel.send(bytes(1_000_000))
+        await until(lambda: receiver.streams[1].closed)
+        await until(lambda: PeerState.CLOSED in states)
+        assert receiver.metrics.snapshot().counters["breaches", "publish"] == 1
+        assert other.send_control(pack_control(Bye(ByeReason.OTHER)))
+        await until(lambda: receiver.streams[0].control)
+
+
 async def test_a_client_without_our_channels_joins_as_plain_video() -> None:
     async with running_receiver() as receiver, httpx.AsyncClient() as http:
         peer = Peer()
