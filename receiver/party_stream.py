@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from receiver.audio_relay import AudioRelay
 from receiver.concealment import ConcealmentSettings
+from receiver.feedback import Feedback
 from receiver.frame_player import FramePlayer
 from receiver.liveness import Life, Liveness
 from receiver.party_state import PartyState
@@ -16,13 +17,12 @@ from receiver.playout import PlayoutSettings
 from receiver.published_stream import PublisherLink
 from receiver.reference_store import ReferenceStore
 from receiver.renderer import RenderEngine
-from receiver.report_schedule import ReportSchedule, ReportSettings
+from receiver.report_schedule import ReportSettings
 from receiver.sound_stream import SoundStream
 from receiver.video_track import RebuiltVideoTrack
 from shared.clock import Clock
 from shared.codec import FaceDecoder
 from shared.control_message import (
-    DIGEST_BYTES,
     Bye,
     ByeReason,
     Hello,
@@ -31,14 +31,11 @@ from shared.control_message import (
     ReferenceBegin,
     ReferenceChunk,
     ReferenceEnd,
-    ReferenceHeld,
-    RefreshRequest,
     RefreshTarget,
     UnknownMessage,
-    pack_control,
     parse_control,
 )
-from shared.errors import BitstreamError, MissingBaseError, VersionError
+from shared.errors import BitstreamError, MissingBaseError
 from shared.metrics import Metrics, Stage
 from shared.parameter_message import MessageKind, message_kind
 from shared.webrtc.audio import OpusPacket, OpusPacketTrack
@@ -46,7 +43,6 @@ from shared.webrtc.audio import OpusPacket, OpusPacketTrack
 _log = logging.getLogger(__name__)
 
 _HOUSEKEEPING_SECONDS = 0.5
-_REFRESH_INTERVAL_NS = 1_000_000_000
 _REFERENCE_PATIENCE_NS = 4_000_000_000
 """How long frames may name a set that is not held before it is asked for."""
 
@@ -85,9 +81,11 @@ class PartyStream:
         self._lane = engine.open_lane()
         self._decoder = FaceDecoder()
         self._player = FramePlayer(playout=settings.playout, concealment=settings.concealment)
-        self._reports = ReportSchedule(settings.reports)
+        self._feedback = Feedback(
+            link, decoder=self._decoder, metrics=metrics, settings=settings.reports
+        )
         self._references = ReferenceStore(
-            lane=self._lane, metrics=metrics, post=self._post, on_held=self._on_held
+            lane=self._lane, metrics=metrics, post=self._post, on_held=self._feedback.tell_held
         )
         self._pictures = PictureStream(
             engine=engine,
@@ -106,7 +104,6 @@ class PartyStream:
         self._liveness = Liveness(clock.now_ns())
         self._statistics = StatisticsWindow(clock.now_ns())
         self._state = PartyState(generator=engine.generator_name)
-        self._refreshed_ns: dict[RefreshTarget, int] = {}
         self._lacking_since_ns: int | None = None
         self._messages_came = asyncio.Event()
         self._closed = False
@@ -149,13 +146,13 @@ class PartyStream:
                 decoded = self._decoder.decode(message)
         except MissingBaseError:
             self._metrics.count("messages_dropped", "parameters_missing_base")
-            self._request_refresh(RefreshTarget.PARAMETERS, now_ns)
+            self._feedback.request(RefreshTarget.PARAMETERS, now_ns)
             return
         except BitstreamError:
             self._metrics.count("messages_dropped", "parameters_invalid")
             raise
         self._statistics.add_message(len(message))
-        self._reports.receive(decoded, now_ns)
+        self._feedback.receive(decoded, now_ns)
         if self._player.receive(decoded, now_ns):
             self._messages_came.set()
         else:
@@ -214,25 +211,9 @@ class PartyStream:
                 self._metrics.count("messages_dropped", "control_unexpected")
 
     def _greet(self, hello: Hello) -> None:
-        model = self._engine.face_model
-        ours = bytes.fromhex(model.digest)[:DIGEST_BYTES]
-        if hello.face_model_digest != ours:
-            raise VersionError(
-                f"face model {hello.face_model_version} ({hello.face_model_digest[:4].hex()}), "
-                f"this side has {model.version} ({ours[:4].hex()})"
-            )
+        self._feedback.greet(hello, self._engine.face_model)
         self._player.playout.set_frame_rate(hello.frame_rate_hz)
         self._change(replace(self._state, connected=True))
-        answer = Hello(
-            face_model_version=model.version,
-            face_model_digest=ours,
-            frame_rate_hz=hello.frame_rate_hz,
-        )
-        self._link.send_control(pack_control(answer))
-
-    def _on_held(self, set_id: int, reference_id: int) -> None:
-        held = ReferenceHeld(set_id=set_id, reference_id=reference_id)
-        self._link.send_control(pack_control(held))
 
     def _on_picture(self) -> None:
         self._lacking_since_ns = None
@@ -248,24 +229,10 @@ class PartyStream:
         waits = now_ns - self._lacking_since_ns < _REFERENCE_PATIENCE_NS
         if not waits and not self._references.is_receiving:
             self._lacking_since_ns = now_ns
-            self._request_refresh(RefreshTarget.REFERENCE, now_ns)
-
-    def _request_refresh(self, target: RefreshTarget, now_ns: int) -> None:
-        last_ns = self._refreshed_ns.get(target)
-        if last_ns is None or now_ns - last_ns >= _REFRESH_INTERVAL_NS:
-            self._refreshed_ns[target] = now_ns
-            self._metrics.count("refresh_requests", target.value)
-            self._link.send_control(pack_control(RefreshRequest(target)))
+            self._feedback.request(RefreshTarget.REFERENCE, now_ns)
 
     def _report_if_due(self, now_ns: int) -> None:
-        due_ns = self._reports.due_ns()
-        held = self._decoder.held()
-        if due_ns is None or due_ns > now_ns or held is None:
-            return
-        jitter_ms = self._player.playout.jitter_ms
-        report = self._reports.report(held, jitter_ms=jitter_ms, now_ns=now_ns)
-        if not self._link.send_parameters(report.pack()):
-            self._metrics.count("drops", "report")
+        self._feedback.report_if_due(now_ns, jitter_ms=self._player.playout.jitter_ms)
 
     def _sound_release_ns(self, capture_time: int) -> int | None:
         due_ns = self._player.release_ns(capture_time)
@@ -292,7 +259,7 @@ class PartyStream:
             state = replace(self._state, interrupted=self._liveness.life(now_ns) is not Life.ALIVE)
             statistics = self._statistics.read(
                 self._player,
-                loss=self._reports.loss,
+                loss=self._feedback.loss,
                 references_held=self._references.held,
                 now_ns=now_ns,
             )
