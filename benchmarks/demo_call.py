@@ -4,8 +4,10 @@ sender process --> [link] --> receiver process --> browser, or our player (headl
 """
 
 import asyncio
+import os
 import re
 import secrets
+import sys
 import time
 import webbrowser
 from contextlib import AsyncExitStack
@@ -36,6 +38,19 @@ READY_SECONDS = 180.0
 FIRST_PICTURE_SECONDS = 30.0
 _POLL_SECONDS = 0.25
 _ROOM = "demo"
+
+
+def has_browser() -> bool:
+    """Whether there is a browser with a window; a text browser would take over the terminal."""
+    if sys.platform.startswith("linux") and not (
+        os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    ):
+        return False
+    try:
+        webbrowser.get()
+    except webbrowser.Error:
+        return False
+    return True
 
 
 class DemoError(KilocallError):
@@ -177,10 +192,7 @@ class DemoCall:
         token = self._token("viewer", publish=False, play=True)
         # In the fragment, which browsers send to nobody.
         page = f"{url}/#token={token}"
-        try:
-            opened = webbrowser.open(page)
-        except webbrowser.Error:
-            opened = False
+        opened = has_browser() and webbrowser.open(page)
         self._console.print(
             "The call plays in your browser; Ctrl-C ends it."
             if opened
