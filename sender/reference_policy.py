@@ -30,8 +30,9 @@ SEEN_PERIOD_NS = 200_000_000
 EARLIEST_NS = (0, 1_200_000_000, 3_000_000_000, 6_000_000_000)
 """When the n-th reference of a set may be sent, after its first.
 
-Sooner gains a little at once, later more for the rest: on 14 clips of 5 to 15 s a set complete after
-3.2, 4.5 and 6 s gave 24.09, 24.03 and 24.01 dB, and 23.26, 23.36 and 23.63 dB in their later halves."""
+Sooner gains a little at once, later more for the rest: on 14 clips of 5 to 15 s a set complete
+after 3.2, 4.5 and 6 s gave 24.09, 24.03 and 24.01 dB, in their later halves 23.26, 23.36, 23.63.
+"""
 
 GROWTH_GAIN = (0.0, 0.06, 0.06, 0.06)
 """Share of the mean distance that the n-th reference must save to be sent."""
