@@ -12,6 +12,7 @@ import ifaddr
 import OpenSSL.SSL
 import pytest
 from aiortc import RTCRtpSender
+from aiortc.codecs import CODECS
 from aiortc.codecs.vpx import Vp8Encoder
 from aiortc.rtcdtlstransport import SRTP_PROFILES, RTCCertificate
 from aiortc.rtp import RtcpSenderInfo, RtcpSrPacket
@@ -225,7 +226,7 @@ async def test_reports_pair_the_time_of_sending_with_the_rtp_clock_of_capture() 
     sent_ntp = 3_900_000_000 << 32
     captured = (ticks_from_ntp(sent_ntp) - 9000) % 2**32  # 100 ms before it was sent
     track.put(OpusPacket(b"x", 960, captured))
-    await track.recv()
+    await sender._next_encoded_frame(CODECS["audio"][0])
     info = RtcpSenderInfo(
         ntp_timestamp=sent_ntp, rtp_timestamp=2**32 - 1, packet_count=1, octet_count=1
     )

@@ -384,6 +384,11 @@ def _patch_sender_reports() -> None:
 
     async def _next_encoded_frame(self: Any, codec: Any) -> Any:
         frame = await next_encoded_frame(self, codec)
+        # Encoding takes a while, so only now do the capture time and what is sent next agree.
+        track = self.track
+        self._kilocall_capture_time = (
+            track.last_capture_time if isinstance(track, CaptureTimed) else None
+        )
         if frame is not None and not hasattr(self, "_kilocall_early_reports"):
             # Runs once this frame is on its way.
             self._kilocall_early_reports = asyncio.ensure_future(_send_early_reports(self))
@@ -405,6 +410,7 @@ def _patch_sender_reports() -> None:
         if early is not None:
             early.cancel()
 
+    sender._kilocall_capture_time = None
     sender._next_encoded_frame = _next_encoded_frame
     sender._send_rtcp = _send_rtcp
     sender._run_rtcp = _run_rtcp
@@ -417,11 +423,10 @@ def _captured_report(sender: Any, info: RtcpSenderInfo) -> RtcpSenderInfo:
     round trips are measured by it, so the RTP half is moved to what the RTP clock of the
     capture showed (or will show) at that time.
     """
-    track = sender.track
-    if not isinstance(track, CaptureTimed) or track.last_capture_time is None:
+    if sender._kilocall_capture_time is None:
         return info
     clock_rate = 48_000 if sender.kind == "audio" else TICKS_PER_SECOND
-    ahead = ticks_difference(ticks_from_ntp(info.ntp_timestamp), track.last_capture_time)
+    ahead = ticks_difference(ticks_from_ntp(info.ntp_timestamp), sender._kilocall_capture_time)
     info.rtp_timestamp = (info.rtp_timestamp + ahead * clock_rate // TICKS_PER_SECOND) % 2**32
     return info
 
@@ -517,15 +522,10 @@ async def request_key_picture(connection: RTCPeerConnection) -> None:
 
 def clock_pair(sender: RTCRtpSender) -> tuple[int, int] | None:
     """(RTP timestamp, capture time in ticks) of what `sender` sent last; None before that."""
-    track = sender.track
     internals: Any = sender
-    if (
-        internals._RTCRtpSender__packet_count == 0
-        or not isinstance(track, CaptureTimed)
-        or track.last_capture_time is None
-    ):
+    if internals._RTCRtpSender__packet_count == 0 or internals._kilocall_capture_time is None:
         return None
-    return internals._RTCRtpSender__rtp_timestamp, track.last_capture_time
+    return internals._RTCRtpSender__rtp_timestamp, internals._kilocall_capture_time
 
 
 def round_trip_seconds(sender: RTCRtpSender) -> float | None:
