@@ -10,6 +10,7 @@ import { SignalingError, WhepSession } from "./whep.js";
  * @property {boolean} met whether the other side was there at some time
  * @property {boolean} silent the receiver has said nothing for a while
  * @property {string} reason why the call ended, or is tried again; see `words.js`
+ * @property {string} answer what the receiver said when it refused; "" for nothing
  * @property {number} retryAt when it is tried again, in `performance.now()` ms
  */
 
@@ -54,6 +55,7 @@ export class Call {
     met: false,
     silent: false,
     reason: "",
+    answer: "",
     retryAt: 0,
   };
 
@@ -129,7 +131,7 @@ export class Call {
     } else if (error.status === 0 || error.status >= 500 || error.status === 404) {
       this.#retry(error.status === 503 ? "busy" : "unreachable");
     } else {
-      this.#end("not-understood");
+      this.#end("not-understood", error.message);
     }
   }
 
@@ -147,10 +149,13 @@ export class Call {
     }, 250);
   }
 
-  /** @param {string} reason */
-  #end(reason) {
+  /**
+   * @param {string} reason
+   * @param {string} [answer]
+   */
+  #end(reason, answer = "") {
     this.stop();
-    this.#set({ phase: "ended", reason });
+    this.#set({ phase: "ended", reason, answer });
   }
 
   #drop() {

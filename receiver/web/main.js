@@ -1,6 +1,6 @@
 // @ts-check
 import { Call } from "./call.js";
-import { HopMeter, overlayTexts } from "./statistics.js";
+import { HopMeter, statisticsTexts } from "./statistics.js";
 import { View } from "./view.js";
 import { describe } from "./words.js";
 
@@ -13,6 +13,7 @@ let state = {
   met: false,
   silent: false,
   reason: "no-token",
+  answer: "",
   retryAt: 0,
 };
 /** @type {Call | null} */
@@ -46,7 +47,7 @@ function open() {
 
 setInterval(async () => {
   const hop = meter.update(call === null ? null : await call.statistics());
-  view.showStatistics(overlayTexts(state.phase === "open" ? state.status : null, hop));
+  view.showStatistics(statisticsTexts(state.phase === "open" ? state.status : null, hop));
 }, STATISTICS_MS);
 
 addEventListener("hashchange", open);

@@ -57,17 +57,18 @@ function readVideo(report) {
 }
 
 /**
- * The overlay's texts, by the id of their element.
+ * The texts of the statistics, by the id of their element.
  *
  * @param {import("./status.js").Status | null} status
  * @param {HopStatistics} hop
  * @returns {{ [id: string]: string }}
  */
-export function overlayTexts(status, hop) {
+export function statisticsTexts(status, hop) {
   const known = status !== null && status.present ? status : null;
   return {
     fps: hop.fps === null ? "–" : `${hop.fps.toFixed(1)} fps`,
-    wire: pair(known?.wire_bps_forward, known?.wire_bps_reverse),
+    wire: rate(known?.wire_bps_forward),
+    "wire-back": rate(known?.wire_bps_reverse),
     sound: rate(known?.audio_wire_bps),
     hop: rate(status?.picture_hop_bps ?? hop.bps ?? undefined),
     latency: latency(known?.latency_ms, hop.delayMs),
@@ -78,30 +79,15 @@ export function overlayTexts(status, hop) {
 
 /** @param {number | undefined} bps */
 function rate(bps) {
-  return bps === undefined ? "–" : `${kilobits(bps)} kbit/s`;
+  return bps === undefined ? "–" : `${(bps / 1000).toFixed(bps < 100_000 ? 1 : 0)} kbit/s`;
 }
 
 /**
- * @param {number | undefined} forward
- * @param {number | undefined} reverse
- */
-function pair(forward, reverse) {
-  if (forward === undefined) return "–";
-  const back = reverse === undefined ? "" : ` + ${kilobits(reverse)} back`;
-  return `${kilobits(forward)}${back} kbit/s`;
-}
-
-/** @param {number} bps */
-function kilobits(bps) {
-  return bps < 100_000 ? (bps / 1000).toFixed(1) : (bps / 1000).toFixed(0);
-}
-
-/**
+ * Capture to the picture on this screen, as far as the clocks of both ends agree.
+ *
  * @param {{ p50: number, p95: number } | undefined} rebuilt capture to rebuilt picture
  * @param {number | null} delayMs its way through this browser
  */
 function latency(rebuilt, delayMs) {
-  if (rebuilt === undefined) return "–";
-  const here = delayMs === null ? "" : ` + ${delayMs.toFixed(0)} here`;
-  return `${rebuilt.p50.toFixed(0)}${here} ms`;
+  return rebuilt === undefined ? "–" : `${(rebuilt.p50 + (delayMs ?? 0)).toFixed(0)} ms`;
 }

@@ -26,6 +26,7 @@ export class View {
   #soundToggle = element("sound-toggle", HTMLButtonElement);
   #statistics = element("statistics", HTMLElement);
   #statisticsToggle = element("statistics-toggle", HTMLButtonElement);
+  #needsClick = false;
   #fullScreen = element("full-screen", HTMLButtonElement);
 
   /** @param {{ onRetry: () => void }} options */
@@ -58,7 +59,7 @@ export class View {
     } catch (error) {
       if (!(error instanceof DOMException) || error.name !== "NotAllowedError") return;
       this.#picture.muted = true;
-      this.#hear.hidden = false;
+      this.#needsClick = true;
       this.#showSound();
       await this.#picture.play().catch(() => {});
     }
@@ -75,6 +76,7 @@ export class View {
     this.#stage.dataset.picture = description.picture;
     this.#rebuilt.hidden = !shown || status === null || status.plain !== false;
     this.#muted.hidden = !shown || status?.muted !== true;
+    this.#hear.hidden = !this.#needsClick || description.picture !== "live" || status?.muted === true;
     this.#spinner.hidden = !description.busy;
     setText(this.#noticeText, description.notice);
     this.#noticeText.hidden = description.notice === "";
@@ -91,15 +93,14 @@ export class View {
   /** @param {boolean} isOn */
   #setSound(isOn) {
     this.#picture.muted = !isOn;
+    this.#needsClick = false;
     this.#hear.hidden = true;
     this.#showSound();
     void this.#picture.play().catch(() => {});
   }
 
   #showSound() {
-    const isOn = !this.#picture.muted;
-    setPressed(this.#soundToggle, isOn);
-    setText(this.#soundToggle, isOn ? "Sound on" : "Sound off");
+    setPressed(this.#soundToggle, !this.#picture.muted);
   }
 }
 

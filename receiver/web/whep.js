@@ -14,6 +14,7 @@ export class SignalingError extends Error {
 }
 
 const GATHERING_MAX_MS = 2000;
+const GATHERING_LIMIT_MS = 8000;
 const SIGNALING_MAX_MS = 10000;
 
 /**
@@ -102,6 +103,8 @@ export class WhepSession {
     if (this.#closed || !(data instanceof ArrayBuffer)) return;
     try {
       const message = parseStatus(data);
+      // The session is over there: there is nothing left to delete.
+      if (message?.kind === "bye") this.#location = "";
       if (message !== null) this.#onStatus(message);
     } catch (error) {
       console.warn("status message dropped:", error);
@@ -183,18 +186,22 @@ export function parseIceServers(header) {
 }
 
 /**
- * Waits until the offer has its candidates: the receiver takes no trickled ones.
+ * Waits until the offer has its candidates: the receiver takes no trickled ones. A slow STUN
+ * server is not waited for once there is a candidate of another kind.
  *
  * @param {RTCPeerConnection} connection
  */
 async function gathered(connection) {
-  if (connection.iceGatheringState === "complete") return;
-  await new Promise((resolve) => {
-    const timer = setTimeout(resolve, GATHERING_MAX_MS);
-    connection.addEventListener("icegatheringstatechange", () => {
-      if (connection.iceGatheringState !== "complete") return;
-      clearTimeout(timer);
-      resolve(undefined);
-    });
-  });
+  const start = performance.now();
+  while (connection.iceGatheringState !== "complete") {
+    const hasCandidate = connection.localDescription?.sdp.includes("a=candidate:") ?? false;
+    const elapsed = performance.now() - start;
+    if (elapsed > GATHERING_LIMIT_MS || (hasCandidate && elapsed > GATHERING_MAX_MS)) return;
+    await Promise.race([
+      new Promise((resolve) =>
+        connection.addEventListener("icegatheringstatechange", resolve, { once: true }),
+      ),
+      new Promise((resolve) => setTimeout(resolve, 100)),
+    ]);
+  }
 }

@@ -59,7 +59,7 @@ export function describe(state, nowMs) {
         connection: "Ended",
         tone: "bad",
         notice,
-        detail,
+        detail: detail || state.answer,
         picture: "none",
         busy: false,
         canRetry: state.reason === "replaced" || state.reason === "left",
@@ -72,7 +72,7 @@ export function describe(state, nowMs) {
         tone: "bad",
         notice: TROUBLES[state.reason] ?? TROUBLES.lost,
         detail: `Trying again in ${seconds} s.`,
-        picture: state.met ? "stale" : "none",
+        picture: "none",
         busy: true,
         canRetry: true,
       };

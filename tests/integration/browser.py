@@ -1,0 +1,115 @@
+"""The system's Chromium, driven by Playwright, and the processes of a call that it watches."""
+
+import os
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Page, async_playwright
+
+from benchmarks.child import Child
+from receiver.tokens import Grant, TokenAuthority
+
+_SECRET = "a secret of the page's tests, long enough"
+_ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-quic",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+def chromium_path() -> str:
+    """The browser; skips the test where there is none."""
+    named = os.environ.get("KILOCALL_CHROMIUM")
+    for name in (named, "chromium", "chromium-browser", "google-chrome"):
+        path = None if name is None else shutil.which(name)
+        if path is not None:
+            return path
+    pytest.skip("needs Chromium (apt-get install chromium, or KILOCALL_CHROMIUM)")
+
+
+@dataclass
+class Browser:
+    """A page and what went wrong on it."""
+
+    page: Page
+    problems: list[str] = field(default_factory=list)
+    """Errors on its console and those that nobody caught."""
+
+
+@asynccontextmanager
+async def browser_page(*, width: int = 1100, height: int = 800) -> AsyncIterator[Browser]:
+    """A fresh page that accepts self-signed certificates and wants a click before sound."""
+    path = chromium_path()
+    async with async_playwright() as playwright:
+        chromium = await playwright.chromium.launch(executable_path=path, args=[*_ARGUMENTS])
+        context = await chromium.new_context(
+            ignore_https_errors=True, viewport={"width": width, "height": height}
+        )
+        browser = Browser(await context.new_page())
+        browser.page.on(
+            "console",
+            lambda message: (
+                browser.problems.append(message.text)
+                if message.type in ("error", "warning")
+                else None
+            ),
+        )
+        browser.page.on("pageerror", lambda error: browser.problems.append(str(error)))
+        try:
+            yield browser
+        finally:
+            await chromium.close()
+
+
+@dataclass
+class ServedCall:
+    """A receiver in a process of its own."""
+
+    url: str
+    receiver: Child
+    environment: dict[str, str]
+
+    def link(self) -> str:
+        """The page's address for a viewer."""
+        grant = Grant(room="call", party="viewer", publish=False, play=True)
+        token = TokenAuthority(_SECRET.encode()).issue(grant, minutes=10)
+        return f"{self.url}#token={token}"
+
+    @asynccontextmanager
+    async def sender(self, *arguments: str) -> AsyncIterator[Child]:
+        """A sender that publishes to the receiver."""
+        grant = Grant(room="call", party="face", publish=True, play=False)
+        token = TokenAuthority(_SECRET.encode()).issue(grant, minutes=10)
+        child = await Child.start(
+            "sender",
+            ["--url", f"{self.url}whip", "--token", token, "--insecure", *arguments],
+            self.environment,
+        )
+        try:
+            yield child
+        finally:
+            await child.stop()
+
+
+@asynccontextmanager
+async def served_call(folder: Path, *arguments: str) -> AsyncIterator[ServedCall]:
+    """A receiver on a free port of loopback, its state in `folder`, until the block is left."""
+    environment = {
+        "KILOCALL_TOKEN_SECRET": _SECRET,
+        "KILOCALL_STATE_FOLDER": str(folder),
+        "KILOCALL_GENERATOR": "warp",
+    }
+    receiver = await Child.start("receiver", ["--port", "0", *arguments], environment)
+    try:
+        ready = await receiver.next_line()
+        yield ServedCall(ready.rsplit(" ", 1)[1], receiver, environment)
+    finally:
+        await receiver.stop()
