@@ -50,8 +50,12 @@ class ReferenceSelector:
     over CROSS_FADE_NS; meanwhile no third one is looked at.
     """
 
-    def __init__(self, *, switch_ratio: float = 0.8, switch_margin_px: float = 0.5) -> None:
-        """A candidate at distance d replaces one at D when d < switch_ratio * D - margin."""
+    def __init__(self, *, switch_ratio: float = 0.7, switch_margin_px: float = 0.5) -> None:
+        """A candidate at distance d replaces one at D when d < switch_ratio * D - margin.
+
+        Seen on three lively clips: 0.7 switches 6 to 18 times a minute, 0.8 18 to 30 times, and
+        the distances are alike.
+        """
         self._switch_ratio = switch_ratio
         self._switch_margin_px = switch_margin_px
         self._embeddings: dict[int, tuple[Reference, FloatArray]] = {}
