@@ -20,7 +20,12 @@ _HEAD_MARGIN_PX = 8
 _RIM_PX = 25
 """Window in which the head is looked for: close to it, hidden background is rather its hair."""
 
-_FILL_SIGMAS_PX = (3, 6, 12, 24, 48, 96)
+_FILL_SIZE = 64
+"""Side of the grid on which the hidden background is filled: it is smooth in any case."""
+
+_FILL_SIGMAS = (1, 2, 4, 8, 16)
+"""Cells of that grid."""
+
 _FILL_DENSITY = 0.15
 """Share of known pixels under the blur from which it is used; else the next wider one is."""
 
@@ -98,17 +103,19 @@ def _background(image: Image, head: NDArray[np.bool_]) -> Image:
     hidden = cv2.dilate(head.astype(np.uint8), np.ones((side, side), np.uint8)) > 0
     known = (~hidden).astype(np.float32)
     weighted = np.dstack([image * known[..., np.newaxis], known]).astype(np.float32)
-    filled = image.astype(np.float32)
+    grid = (_FILL_SIZE, _FILL_SIZE)
+    weighted = np.asarray(cv2.resize(weighted, grid, interpolation=cv2.INTER_AREA), np.float32)
     total = weighted.sum(axis=(0, 1))
-    filled[hidden] = total[:3] / max(total[3], 1.0)
+    filled = np.tile(total[:3] / max(total[3], 1e-3), (*grid, 1)).astype(np.float32)
     # From wide to narrow, so that the narrowest blur that knows enough has the last word.
-    for sigma in reversed(_FILL_SIGMAS_PX):
+    for sigma in reversed(_FILL_SIGMAS):
         blurred = cv2.GaussianBlur(weighted, (0, 0), sigma, borderType=cv2.BORDER_CONSTANT)
-        enough = hidden & (blurred[..., 3] > _FILL_DENSITY)
+        enough = blurred[..., 3] > _FILL_DENSITY
         filled[enough] = blurred[enough, :3] / blurred[enough, 3:]
-    smooth = cv2.GaussianBlur(filled, (0, 0), 2)
-    filled[hidden] = smooth[hidden]
-    return np.asarray(filled.clip(0, 255) + 0.5, np.uint8)
+    smooth = cv2.GaussianBlur(filled, (0, 0), 1)
+    wide = cv2.resize(smooth, image.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+    levels = np.asarray(wide, np.float32).clip(0, 255) + np.float32(0.5)
+    return np.where(hidden[..., np.newaxis], levels.astype(np.uint8), image)
 
 
 @njit(cache=True, nogil=True)
