@@ -15,6 +15,8 @@ from shared.codec import DecodedMessage
 from shared.sequence import sequence_difference
 
 _ACTIVE_TICKS = 5 * TICKS_PER_SECOND
+_RESTART_STEP = 1000
+"""Sequence numbers: an encoder that starts anew jumps so far, and nothing was lost."""
 
 
 @dataclass(slots=True)
@@ -67,7 +69,7 @@ class FramePlayer:
             return False
         if self.clock_map.restarts != restarts:
             self._restart()
-        self._observe_spacing(message.sequence, times)
+        self._observe_sequence(message.sequence, times)
         if not message.hold or not self.playout.ready:
             # The single frames that keep a pause alive say nothing about packing.
             self.playout.observe_message(times[0], arrival_ns)
@@ -85,7 +87,7 @@ class FramePlayer:
         self._previous = None
         self._newest_message = None
 
-    def _observe_spacing(self, sequence: int, times: list[int]) -> None:
+    def _observe_sequence(self, sequence: int, times: list[int]) -> None:
         for earlier, later in pairwise(times):
             self.playout.observe_spacing(later - earlier)
         if self._newest_message is not None:
@@ -94,6 +96,8 @@ class FramePlayer:
                 self.playout.observe_spacing(times[0] - self._newest_message[1])
             if step <= 0:
                 return
+            if step < _RESTART_STEP:
+                self.playout.observe_loss(step - 1, frames_per_message=len(times))
         self._newest_message = (sequence, times[-1])
 
     def next_due_ns(self, now_ns: int) -> int | None:

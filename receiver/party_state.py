@@ -24,6 +24,11 @@ class PartyStatistics:
     concealed: float = 0.0
     """Share of ticks without a frame to show or to interpolate from, 0..1."""
 
+    latency_p50_ms: float | None = None
+    """Capture to picture handed to the viewers' tracks, of the last few seconds; both clocks
+    compared, so right only where they agree. None before the first picture."""
+
+    latency_p95_ms: float | None = None
     playout_delay_ms: float = 0.0
     jitter_ms: float = 0.0
     references_held: int = 0

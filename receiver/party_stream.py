@@ -20,7 +20,7 @@ from receiver.renderer import RenderEngine
 from receiver.report_schedule import ReportSettings
 from receiver.sound_stream import SoundStream
 from receiver.video_track import RebuiltVideoTrack
-from shared.clock import Clock
+from shared.clock import Clock, ns_from_ticks, ticks_difference
 from shared.codec import FaceDecoder
 from shared.control_message import (
     Bye,
@@ -215,9 +215,10 @@ class PartyStream:
         self._player.playout.set_frame_rate(hello.frame_rate_hz)
         self._change(replace(self._state, connected=True))
 
-    def _on_picture(self) -> None:
+    def _on_picture(self, capture_time: int) -> None:
         self._lacking_since_ns = None
-        self._statistics.add_picture()
+        age_ticks = ticks_difference(self._clock.now_ticks(), capture_time)
+        self._statistics.add_picture(ns_from_ticks(age_ticks) / 1e6)
         if self._state.waiting:
             self._change(replace(self._state, waiting=False))
 

@@ -46,12 +46,13 @@ class PictureStream:
         clock: Clock,
         metrics: Metrics,
         post: Post,
-        on_picture: Callable[[], None],
+        on_picture: Callable[[int], None],
         on_lack: Callable[[], None],
         on_broken: Callable[[], None],
     ) -> None:
         """`references(set_id)`: those held of a set.
 
+        `on_picture` gets the capture time of a picture that went to the viewers.
         `on_lack`: a tick was of a set of which nothing is held; `on_broken`: MAX_FAILURES.
         """
         self._engine = engine
@@ -191,7 +192,7 @@ class PictureStream:
         self._metrics.count("pictures")
         for track in self._viewers:
             track.put(picture, pts)
-        self._on_picture()
+        self._on_picture(picture.capture_time)
 
 
 def _alike(request: RenderRequest, other: RenderRequest) -> bool:

@@ -47,7 +47,7 @@ class ReceiverPipeline:
             metrics=self.metrics,
             mark=bar_code.draw if settings.draw_capture_time else None,
         )
-        reporter = StatusReporter(clock=self._clock, metrics=self.metrics)
+        reporter = StatusReporter(clock=self._clock)
         self.calls = Calls(
             open_stream=self._open_stream,
             describe=reporter.describe,

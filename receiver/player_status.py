@@ -1,21 +1,20 @@
 """What a viewer is told about the party that it watches, gathered from where it is known."""
 
+from receiver.party_state import PartyStatistics
 from receiver.session import Session
 from receiver.status_message import PlayerStatus
 from receiver.whep import WhepSession
 from receiver.whip import WhipSession
 from shared.clock import Clock
 from shared.control_message import CallMode
-from shared.metrics import Metrics, Stage
 from shared.webrtc.wire_rates import WireRates
 
 
 class StatusReporter:
     """Makes status messages; one for the process."""
 
-    def __init__(self, *, clock: Clock, metrics: Metrics) -> None:
+    def __init__(self, *, clock: Clock) -> None:
         self._clock = clock
-        self._metrics = metrics
 
     def describe(self, publisher: WhipSession | None, player: WhepSession) -> PlayerStatus:
         """The status of the moment; `publisher` is None while nobody publishes."""
@@ -26,7 +25,6 @@ class StatusReporter:
         state = publisher.stream.state
         is_plain = state.mode is CallMode.VIDEO
         statistics = state.statistics
-        latency = self._metrics.snapshot().stages.get(Stage.LATENCY.value)
         return PlayerStatus(
             present=True,
             life=publisher.life.value,
@@ -38,9 +36,7 @@ class StatusReporter:
             generator=state.generator or None,
             fps=round(statistics.frames_per_second, 1),
             playout_delay_ms=round(statistics.playout_delay_ms, 1),
-            latency_ms=None
-            if latency is None
-            else {"p50": round(latency.p50_ms, 1), "p95": round(latency.p95_ms, 1)},
+            latency_ms=_latency(statistics),
             loss=round(statistics.loss, 3),
             audio_loss=round(publisher.audio_loss, 3),
             wire_bps_forward=wire.data_received_bps,
@@ -56,3 +52,10 @@ class StatusReporter:
 
     def _rates(self, session: Session) -> WireRates:
         return session.wire_rates.rates(session.peer.wire.snapshot(), self._clock.now_ns())
+
+
+def _latency(statistics: PartyStatistics) -> dict[str, float] | None:
+    p50_ms, p95_ms = statistics.latency_p50_ms, statistics.latency_p95_ms
+    if p50_ms is None or p95_ms is None:
+        return None
+    return {"p50": round(p50_ms, 1), "p95": round(p95_ms, 1)}

@@ -15,8 +15,8 @@ msgpack maps. Keys are written out, as this is the near link and a page reads th
     generator            what rebuilds the picture
     fps                  pictures a second handed to this viewer's encoder
     playout_delay_ms     capture to the tick that shows it, beyond the fastest way
-    latency_ms           {p50, p95}: capture to picture handed to the encoder, clocks of both
-                         ends compared, so right only where they agree
+    latency_ms           {p50, p95} of the last seconds: capture to picture handed to the
+                         encoder, clocks of both ends compared, so right only where they agree
     loss                 share of parameter messages lost, 0..1
     audio_loss           share of audio packets lost, 0..1
     wire_bps_forward     publisher to receiver: parameters and control, headers included

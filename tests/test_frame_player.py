@@ -163,6 +163,16 @@ def test_a_third_lost_neither_freezes_nor_delays(loss: Callable[[int], Loss], sh
         assert changes < 2.5 * speeds  # no snap: little more than from full speed to the opposite
 
 
+def test_single_frames_lost_often_are_waited_for_and_interpolated() -> None:
+    vectors, neutral = swinging_head(750), mean_neutral()
+    lossless = play(vectors, neutral, loss=itertools.repeat(False), per_message=1)
+    played = play(vectors, neutral, loss=independent(0.3, 1), per_message=1)
+    assert lossless.delay_ms + 30 < played.delay_ms < lossless.delay_ms + 50
+    assert np.percentile(played.latencies_ms, 95) < 90
+    # Of the lost 30 %, those with both neighbours: 0.7 of them, beside what the start concealed.
+    assert played.counts.interpolated > 1.5 * played.counts.concealed
+
+
 def test_a_pause_kept_alive_by_single_frames_keeps_the_delay() -> None:
     vectors = swinging_head(600)
     encoder, decoder, player = FaceEncoder(), FaceDecoder(), FramePlayer()

@@ -103,7 +103,7 @@ async def running_receiver(
 
     calls = Calls(
         open_stream=open_stream,
-        describe=StatusReporter(clock=clock, metrics=metrics).describe,
+        describe=StatusReporter(clock=clock).describe,
         clock=clock,
         metrics=metrics,
         ice_servers=ice_servers,
