@@ -17,6 +17,7 @@ from export.codec_tables import (
 )
 from export.face_model import TrackedClip, build_face_model
 from export.landmarks import clip_identities, clip_paths, tracked_landmarks
+from export.prepare_command import command as prepare_command
 from shared.errors import KilocallError
 from shared.face_model import DEFAULT_PATH, FaceModel, VertexGroup
 from shared.face_model_file import write_face_model_file
@@ -113,6 +114,9 @@ def codec_tables(
     _console.print(f"all moved by {errors.mean():.3f} px in the mean")
     _console.print(f"intra tables: {intra}")
     _console.print(f"predicted tables: {predicted}")
+
+
+app.command("prepare")(prepare_command)
 
 
 @app.command("tracker-network")
