@@ -18,7 +18,7 @@ export PYTHONUNBUFFERED = 1
 .PHONY: demo test test-slow check format clean
 .DELETE_ON_ERROR:
 
-demo: $(VENV)/.cpu-installed
+demo: $(VENV)/.kernels-compiled
 	@$(BIN)/python -m benchmarks demo $(ARGS)
 
 test: $(VENV)/.dev-installed
@@ -36,6 +36,11 @@ check: $(VENV)/.dev-installed
 format: $(VENV)/.dev-installed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+$(VENV)/.kernels-compiled: $(VENV)/.cpu-installed $(wildcard shared/*.py)
+	@echo "Compiling kernels ..."
+	@$(BIN)/python -m shared.kernels
+	@touch $@
 
 $(VENV)/.python:
 	@test -n "$(PYTHON)" || { echo "kilocall: no Python 3.11 to 3.13 found; on Debian or Ubuntu: sudo apt-get install python3 python3-venv; on macOS: brew install python@3.12" >&2; exit 2; }

@@ -105,11 +105,12 @@ class FaceRenderer:
 
     def warm_up(self) -> None:
         """Compile kernels and run the networks once, before the service says it is ready."""
-        rest = FaceParameters(
-            capture_time=0,
-            expression=np.zeros(EXPRESSION_SIZE, np.float32),
-            camera=np.zeros(CAMERA_SIZE, np.float32),
-        )
+        camera = np.zeros(CAMERA_SIZE, np.float32)
+        camera[0] = np.log(0.4)
+        expression = np.zeros(EXPRESSION_SIZE, np.float32)
+        rest = FaceParameters(capture_time=0, expression=expression, camera=camera)
+        camera[4] = 0.5  # aside: what a head uncovers takes paths of its own
+        moved = FaceParameters(capture_time=0, expression=expression, camera=camera)
         blank = Reference(
             set_id=0,
             reference_id=0,
@@ -118,7 +119,7 @@ class FaceRenderer:
             parameters=rest,
             image=np.zeros((CROP_SIZE, CROP_SIZE, 3), np.uint8),
         )
-        self.render(self.prepare(blank), rest)
+        self.render(self.prepare(blank), moved)
 
     def _vertices(self, prepared: PreparedReference, parameters: FaceParameters) -> FloatArray:
         return self._model.head_vertices(
