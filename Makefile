@@ -21,10 +21,10 @@ export PYTHONUNBUFFERED = 1
 demo: $(VENV)/.kernels-compiled
 	@$(BIN)/python -m benchmarks demo $(ARGS)
 
-test: $(VENV)/.dev-installed
+test: $(VENV)/.dev-installed $(VENV)/.kernels-compiled
 	@$(BIN)/python -m pytest -m "not slow and not gpu" $(ARGS)
 
-test-slow: $(VENV)/.dev-installed
+test-slow: $(VENV)/.dev-installed $(VENV)/.kernels-compiled
 	@$(BIN)/python -m pytest -m "slow" $(ARGS)
 
 check: $(VENV)/.dev-installed
