@@ -1,5 +1,7 @@
 """`python -m export`: builds what the project ships from data."""
 
+import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
@@ -18,7 +20,7 @@ from export.codec_tables import (
 from export.face_model import TrackedClip, build_face_model
 from export.landmarks import clip_identities, clip_paths, tracked_landmarks
 from export.prepare_command import command as prepare_command
-from shared.errors import KilocallError
+from shared.errors import ConfigError, KilocallError
 from shared.face_model import DEFAULT_PATH, FaceModel, VertexGroup
 from shared.face_model_file import write_face_model_file
 
@@ -27,6 +29,12 @@ _console = Console(stderr=True)
 
 _LEAST_FRAMES = 10
 """A clip with fewer tracked frames says little about expression and is left out."""
+
+_NETWORK_COMMANDS = {
+    "train": ("export.training.train_command", "Train a generator, or go on with one."),
+    "onnx": ("export.onnx_command", "Write a checkpoint's generator as a bundle."),
+}
+"""Module that defines `command`, and help; imported when asked for, as they need torch."""
 
 _CACHE = Path(".work/landmarks")
 _Cache = Annotated[Path, typer.Option(help="Tracked landmarks are kept here.")]
@@ -144,9 +152,23 @@ def portrait(
         _console.print(f"{path}: {path.stat().st_size} bytes")
 
 
+def _add_network_commands(asked: str | None) -> None:
+    for name, (module, text) in _NETWORK_COMMANDS.items():
+        if name == asked:
+            try:
+                app.command(name, help=text)(import_module(module).command)
+            except ModuleNotFoundError as err:
+                raise ConfigError(
+                    f"{err.name} is not installed: pip install -r requirements/export.txt"
+                ) from err
+        else:
+            app.command(name, help=text)(lambda: None)  # listed; run only when asked for
+
+
 def main() -> None:
     """Run; known errors are one line and exit code 2."""
     try:
+        _add_network_commands(sys.argv[1] if len(sys.argv) > 1 else None)
         app()
     except KilocallError as error:
         _console.print(str(error), style="red", markup=False, highlight=False)

@@ -37,3 +37,13 @@ def upsample(planes: Tensor, factor: int) -> Tensor:
     return functional.interpolate(
         planes, scale_factor=float(factor), mode="bilinear", align_corners=False
     )
+
+
+def join(first: Tensor, *others: Tensor) -> Tensor:
+    """Planes side by side, in the type of the first and with planes innermost.
+
+    What is joined in mixed types and orders would be copied value by value: a quarter of the
+    time of training.
+    """
+    alike = [first, *(other.to(first.dtype) for other in others)]
+    return torch.cat([one.contiguous(memory_format=torch.channels_last) for one in alike], 1)

@@ -135,7 +135,7 @@ def read_clip(path: Path) -> PreparedClip:
             version = int(archive["version"])
             if version != STORE_VERSION:
                 raise ArtifactError(f"{path}: version {version}, {STORE_VERSION} is read")
-            texts = {name: str(archive[name]) for name in ("face_model", "identity")}
+            face_model, identity = str(archive["face_model"]), str(archive["identity"])
             arrays = {name: archive[name] for name in _SHAPES}
     except (OSError, ValueError, KeyError) as err:
         raise ArtifactError(f"{path}: {err}, a prepared clip is expected") from err
@@ -145,7 +145,7 @@ def read_clip(path: Path) -> PreparedClip:
             want is not None and have != want for have, want in zip(found, shape, strict=True)
         ):
             raise ArtifactError(f"{path}: {name} of shape {found}, {shape} is expected")
-    return PreparedClip(stem=path.stem, **texts, **arrays)
+    return PreparedClip(stem=path.stem, face_model=face_model, identity=identity, **arrays)
 
 
 def read_store(folder: Path, face_model: str) -> list[PreparedClip]:

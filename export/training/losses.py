@@ -1,0 +1,175 @@
+"""The losses of HeadGAN's Eq. 3-9.
+
+    L_G  = L_adv + 50 L1 + 10 L_P + 10 L_FM + 50 L1(warped) + 10 L_P(warped)          (8)
+    L_D  = hinge                                                                     (4, 5, 9)
+
+L_P stands where the paper has VGG features, whose weights cannot be had: differences of a
+face-recognition network's early layers on the aligned face, and of picture gradients at four
+scales over the whole picture. Terms of other magnitude than VGG's would change what the weights
+mean, so L_P and L_FM are rescaled once, by their mean over the first batches, so that each
+weighted term starts as large as the weighted L1 (the paper's sums of five VGG layers, and of the
+discriminator's layers, are about five times L1).
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from export.networks.discriminators import MOUTH_SIZE, Verdict
+from export.networks.interface import Generated
+from export.training.recognition import RecognitionNetwork, align_faces
+
+L1_WEIGHT, PERCEPTUAL_WEIGHT, MATCHING_WEIGHT = 50.0, 10.0, 10.0
+_FACE_WEIGHT = 2.0
+"""Added to 1 where the driving face is: it is looked at, and small."""
+
+_GRADIENT_SCALES = 4
+_CALIBRATION_STEPS = 16
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PictureTerms:
+    """Unweighted scalars of one batch, for the generated or the warped picture."""
+
+    l1: Tensor
+    recognition: Tensor
+    gradient: Tensor
+
+
+@dataclass(slots=True)
+class LossScales:
+    """Factors of terms that stand in for others; fixed after the first steps."""
+
+    recognition: float = 0.0
+    gradient: float = 0.0
+    matching: float = 0.0
+    steps: int = 0
+    matching_steps: int = 0
+
+    def learn(self, terms: PictureTerms) -> None:
+        """Take in a batch, while calibrating: each half of L_P starts at half of 50 L1."""
+        if self.steps >= _CALIBRATION_STEPS:
+            return
+        self.steps += 1
+        target = 0.5 * L1_WEIGHT / PERCEPTUAL_WEIGHT * _number(terms.l1)
+        recognition, gradient = (
+            target / _number(terms.recognition),
+            target / _number(terms.gradient),
+        )
+        self.recognition += (recognition - self.recognition) / self.steps
+        self.gradient += (gradient - self.gradient) / self.steps
+
+    def learn_matching(self, matching: Tensor, l1: Tensor) -> None:
+        """The same for the matching loss, when adversarial terms begin."""
+        if self.matching_steps >= _CALIBRATION_STEPS:
+            return
+        self.matching_steps += 1
+        target = L1_WEIGHT / MATCHING_WEIGHT * _number(l1) / _number(matching)
+        self.matching += (target - self.matching) / self.matching_steps
+
+    def picture_loss(self, terms: PictureTerms) -> Tensor:
+        """50 L1 + 10 L_P."""
+        perceptual = self.recognition * terms.recognition + self.gradient * terms.gradient
+        return L1_WEIGHT * terms.l1 + PERCEPTUAL_WEIGHT * perceptual
+
+
+class PictureMeasure:
+    """Compares generated and warped pictures with the true ones."""
+
+    def __init__(self, recognition: RecognitionNetwork) -> None:
+        self._recognition = recognition
+
+    def terms(
+        self, generated: Generated, targets: Tensor, face: Tensor, alignments: Tensor
+    ) -> tuple[PictureTerms, PictureTerms]:
+        """Of the generated and of the warped picture.
+
+        `face` (B, 1, h, h) is 1 on the driving face, of any size.
+        """
+        pictures = torch.cat([generated.image, generated.warped])
+        weight = 1 + _FACE_WEIGHT * functional.interpolate(face, targets.shape[-2:])
+        weight = weight / weight.mean()
+        l1 = ((pictures - targets.repeat(2, 1, 1, 1)).abs() * weight.repeat(2, 1, 1, 1)).flatten(1)
+        gradient = gradient_difference(pictures, targets.repeat(2, 1, 1, 1))
+        recognition = self._recognition_difference(generated, targets, alignments)
+        first, second = (
+            [part.mean() for part in values.mean(1).chunk(2)] for values in (l1, gradient[:, None])
+        )
+        count = len(targets)
+        third = [recognition[:count].mean(), recognition[count:].mean()]
+        return (
+            PictureTerms(l1=first[0], gradient=second[0], recognition=third[0]),
+            PictureTerms(l1=first[1], gradient=second[1], recognition=third[1]),
+        )
+
+    def _recognition_difference(
+        self, generated: Generated, targets: Tensor, alignments: Tensor
+    ) -> Tensor:
+        """(B + B / 2,) mean difference over layers, relative to the true pictures' magnitude.
+
+        Of the warped pictures only every second one is looked at, for time.
+        """
+        pictures = torch.cat([generated.image, generated.warped[::2]])
+        with torch.no_grad():
+            wanted = self._recognition.features(align_faces(targets, alignments))
+        found = self._recognition.features(
+            align_faces(pictures, torch.cat([alignments, alignments[::2]]))
+        )
+        differences = [
+            (have - torch.cat([want, want[::2]])).abs().float().flatten(1).mean(1)
+            / want.float().abs().mean()
+            for have, want in zip(found, wanted, strict=True)
+        ]
+        return torch.stack(differences).mean(0)
+
+
+def gradient_difference(pictures: Tensor, targets: Tensor) -> Tensor:
+    """(B,) mean absolute difference of horizontal and vertical gradients over four scales."""
+    total = pictures.new_zeros(pictures.shape[0])
+    difference = pictures - targets
+    for scale in range(_GRADIENT_SCALES):
+        if scale:
+            difference = functional.avg_pool2d(difference, 2)
+        across = (difference[..., 1:] - difference[..., :-1]).abs().flatten(1).mean(1)
+        down = (difference[..., 1:, :] - difference[..., :-1, :]).abs().flatten(1).mean(1)
+        total = total + across + down
+    return total / (2 * _GRADIENT_SCALES)
+
+
+def cut_mouths(pictures: Tensor, centres: Tensor) -> Tensor:
+    """(B, 3, 64, 64) around centres (B, 2) in image coordinates, pixel for pixel."""
+    scale = MOUTH_SIZE / pictures.shape[-1]
+    transform = pictures.new_zeros(len(centres), 2, 3, dtype=torch.float32)
+    transform[:, 0, 0] = transform[:, 1, 1] = scale
+    transform[:, :, 2] = centres
+    size = [len(centres), 3, MOUTH_SIZE, MOUTH_SIZE]
+    grid = functional.affine_grid(transform, size, align_corners=False)
+    return functional.grid_sample(
+        pictures.float(), grid, padding_mode="border", align_corners=False
+    )
+
+
+def discriminator_loss(real: Verdict, generated: Verdict) -> Tensor:
+    """Hinge (Eq. 4 and 5)."""
+    on_real = functional.relu(1 - real.score.float()).mean()
+    return on_real + functional.relu(1 + generated.score.float()).mean()
+
+
+def adversarial_loss(generated: Verdict) -> Tensor:
+    """The generator's share (Eq. 3)."""
+    return -generated.score.float().mean()
+
+
+def matching_loss(real: Verdict, generated: Verdict) -> Tensor:
+    """L_FM: mean difference of the discriminator's features."""
+    differences = [
+        functional.l1_loss(have.float(), want.detach().float())
+        for have, want in zip(generated.features, real.features, strict=True)
+    ]
+    return torch.stack(differences).mean()
+
+
+def _number(value: Tensor) -> float:
+    return max(value.detach().item(), 1e-6)

@@ -1,0 +1,203 @@
+"""One step of training, and everything that must survive an interruption."""
+
+from copy import deepcopy
+from dataclasses import asdict, dataclass
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from export.networks.discriminators import ImageDiscriminator, MouthDiscriminator
+from export.networks.interface import Generated, GeneratorNetwork
+from export.training.batches import Batch
+from export.training.losses import (
+    MATCHING_WEIGHT,
+    LossScales,
+    PictureMeasure,
+    adversarial_loss,
+    cut_mouths,
+    discriminator_loss,
+    matching_loss,
+)
+from export.training.plan import Plan
+from export.training.recognition import RecognitionNetwork
+from shared.conditions import CHANNEL_SIZES, Channel
+
+_BETAS = (0.5, 0.99)
+_WEIGHT_DECAY = 1e-4
+_LARGEST_STEP = 3.0
+"""Gradients longer than this many times their usual length are shortened to it."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepReport:
+    """Unweighted terms of one step."""
+
+    l1: float
+    recognition: float
+    gradient: float
+    warped_l1: float
+    discriminator: float
+    """0 before adversarial terms join in."""
+
+    matching: float
+    gradient_length: float
+
+
+class Trainer:
+    """A generator, its discriminators, their optimizers and averages."""
+
+    def __init__(
+        self,
+        network: GeneratorNetwork,
+        recognition: RecognitionNetwork,
+        plan: Plan,
+        device: torch.device,
+    ) -> None:
+        self.plan = plan
+        self.device = device
+        self.samples = 0
+        self.scales = LossScales()
+        self.network = _place(network, device)
+        self.average = deepcopy(self.network).requires_grad_(False).eval()
+        self.recognition = _place(recognition, device)
+        self._measure = PictureMeasure(self.recognition)
+        judges = nn.ModuleDict({"image": ImageDiscriminator(), "mouth": MouthDiscriminator()})
+        self.judges = _place(judges, device)
+        self.optimizer = _adam(self.network, plan.learning_rate)
+        self.judge_optimizer = _adam(self.judges, plan.adversarial_learning_rate)
+        self._usual_length = 0.0
+        self._pncc = _planes(network, Channel.PNCC)
+
+    def generate(self, network: GeneratorNetwork, batch: Batch) -> Generated:
+        """Features of each reference once, then all its driving frames."""
+        with torch.autocast(self.device.type, dtype=torch.bfloat16):
+            features = network.encode(batch.reference, batch.own_conditions)
+            spread = [one.repeat_interleave(batch.drivings, 0) for one in features]
+            return network.generate(batch.conditions, spread, batch.past_pncc)
+
+    def step(self, batch: Batch) -> StepReport:
+        """Learn from one batch, already on the device."""
+        adversarial = self.plan.is_adversarial(self.samples)
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.plan.rate(self.samples)
+        generated = self.generate(self.network, batch)
+        with torch.autocast(self.device.type, dtype=torch.bfloat16):
+            face = (batch.conditions[:, self._pncc].amax(1, keepdim=True) > 0).float()
+            own, warped = self._measure.terms(generated, batch.targets, face, batch.alignments)
+            self.scales.learn(own)
+            loss = self.scales.picture_loss(own) + self.scales.picture_loss(warped)
+        judged = matching = 0.0
+        if adversarial:
+            judged = self._teach_judges(generated, batch)
+            pleased, matched = self._please_judges(generated, batch)
+            self.scales.learn_matching(matched, own.l1)
+            loss = loss + pleased + MATCHING_WEIGHT * self.scales.matching * matched
+            matching = matched.item()
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        length = self._limit_gradients()
+        self.optimizer.step()
+        self.samples += len(batch.targets)
+        self._follow()
+        return StepReport(
+            l1=own.l1.item(),
+            recognition=own.recognition.item(),
+            gradient=own.gradient.item(),
+            warped_l1=warped.l1.item(),
+            discriminator=judged,
+            matching=matching,
+            gradient_length=length,
+        )
+
+    def _teach_judges(self, generated: Generated, batch: Batch) -> float:
+        pncc, fake = batch.conditions[:, self._pncc], generated.image.detach()
+        with torch.autocast(self.device.type, dtype=torch.bfloat16):
+            loss = discriminator_loss(
+                self.judges["image"](batch.targets, pncc), self.judges["image"](fake, pncc)
+            ) + discriminator_loss(
+                self.judges["mouth"](cut_mouths(batch.targets, batch.mouths)),
+                self.judges["mouth"](cut_mouths(fake, batch.mouths)),
+            )
+        self.judge_optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        self.judge_optimizer.step()
+        return loss.item()
+
+    def _please_judges(self, generated: Generated, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Adversarial and matching loss of the generator; the judges hold still."""
+        pncc = batch.conditions[:, self._pncc]
+        self.judges.requires_grad_(False)
+        with torch.autocast(self.device.type, dtype=torch.bfloat16):
+            fake = self.judges["image"](generated.image, pncc)
+            fake_mouth = self.judges["mouth"](cut_mouths(generated.image, batch.mouths))
+            with torch.no_grad():
+                real = self.judges["image"](batch.targets, pncc)
+                real_mouth = self.judges["mouth"](cut_mouths(batch.targets, batch.mouths))
+        self.judges.requires_grad_(True)
+        pleased = adversarial_loss(fake) + adversarial_loss(fake_mouth)
+        return pleased, (matching_loss(real, fake) + matching_loss(real_mouth, fake_mouth)) / 2
+
+    def _limit_gradients(self) -> float:
+        usual = self._usual_length
+        limit = _LARGEST_STEP * usual if usual else float("inf")
+        length = float(nn.utils.clip_grad_norm_(self.network.parameters(), limit))
+        self._usual_length = 0.98 * usual + 0.02 * min(length, limit) if usual else length
+        return length
+
+    @torch.no_grad()
+    def _follow(self) -> None:
+        """The average that is shipped: of the last thousand steps, of fewer in the beginning."""
+        steps = self.samples / self.plan.batch
+        decay = min(self.plan.ema_decay, (1 + steps) / (10 + steps))
+        for mean, value in zip(self.average.parameters(), self.network.parameters(), strict=True):
+            mean.lerp_(value, 1 - decay)
+
+    def state(self) -> dict[str, Any]:
+        """Everything that an exact resumption needs."""
+        return {
+            "samples": self.samples,
+            "scales": asdict(self.scales),
+            "usual_length": self._usual_length,
+            "network": self.network.state_dict(),
+            "average": self.average.state_dict(),
+            "judges": self.judges.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "judge_optimizer": self.judge_optimizer.state_dict(),
+            "random": torch.get_rng_state(),
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from `state`."""
+        self.samples = state["samples"]
+        self.scales = LossScales(**state["scales"])
+        self._usual_length = state["usual_length"]
+        self.network.load_state_dict(state["network"])
+        self.average.load_state_dict(state["average"])
+        self.judges.load_state_dict(state["judges"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.judge_optimizer.load_state_dict(state["judge_optimizer"])
+        torch.set_rng_state(state["random"].cpu())
+
+
+_Network = TypeVar("_Network", bound=nn.Module)
+
+
+def _place(network: _Network, device: torch.device) -> _Network:
+    """On the device, planes innermost."""
+    for parameter in network.parameters():
+        if parameter.dim() == 4:
+            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+    return network.to(device)
+
+
+def _adam(module: nn.Module, rate: float) -> torch.optim.AdamW:
+    return torch.optim.AdamW(
+        module.parameters(), rate, betas=_BETAS, weight_decay=_WEIGHT_DECAY, fused=True
+    )
+
+
+def _planes(network: GeneratorNetwork, channel: Channel) -> slice:
+    channels = network.spec.channels
+    start = sum(CHANNEL_SIZES[name] for name in channels[: channels.index(channel)])
+    return slice(start, start + CHANNEL_SIZES[channel])
