@@ -12,7 +12,7 @@ import typer
 from receiver.server import certificate_files, links, listen, serve
 from receiver.settings import ReceiverSettings
 from receiver.tokens import Grant, TokenAuthority, load_or_create_secret
-from shared.errors import KilocallError
+from shared.errors import ConfigError, KilocallError
 
 SELF_SIGNED = "self-signed"
 
@@ -86,6 +86,8 @@ def token_command(
     minutes: Annotated[float, typer.Option(help="How long it is valid.")] = 60.0,
 ) -> None:
     """Print a token that the receiver with the same secret accepts."""
+    if not (publish or play):
+        raise ConfigError("a token that allows nothing, --publish, --play or both allowed")
     grant = Grant(room=room, party=party, publish=publish, play=play)
     typer.echo(_authority(ReceiverSettings.read()).issue(grant, minutes=minutes))
 

@@ -18,7 +18,7 @@ from shared.clock import SystemClock
 from shared.face_model import FaceModel
 from shared.generator import load_generator
 from shared.metrics import Metrics
-from shared.trace import write_trace
+from shared.trace import check_trace_path, write_trace
 from shared.webrtc.aiortc_patches import limit_video_bitrate
 from shared.webrtc.wire_counter import WireSnapshot
 
@@ -36,6 +36,8 @@ class ReceiverPipeline:
         """Loads the face model and the generator. Raises ArtifactError, ConfigError."""
         self._stream_settings = stream_settings
         self._trace_path = settings.trace
+        if settings.trace is not None:
+            check_trace_path(settings.trace)
         self._trace: asyncio.Task[None] | None = None
         self._last_wire: WireSnapshot | None = None
         limit_video_bitrate(settings.picture_hop_max_bps)

@@ -27,7 +27,7 @@ from shared.control_message import FaceState
 from shared.errors import KilocallError, SignalingError
 from shared.face_model import FaceModel
 from shared.metrics import Metrics
-from shared.trace import write_trace
+from shared.trace import check_trace_path, write_trace
 from shared.tracker import FaceTracker
 from shared.webrtc.audio import OpusPacket, OpusPacketTrack
 from shared.webrtc.opus_sdp import OpusPreferences
@@ -47,6 +47,8 @@ class SenderPipeline:
     def __init__(self, settings: SenderSettings) -> None:
         """Raises ConfigError, ArtifactError: what was asked for cannot be used."""
         self._settings = settings
+        if settings.trace is not None:
+            check_trace_path(settings.trace)
         self.metrics = Metrics()
         self._clock = SystemClock()
         self._inputs: Inputs = open_inputs(settings, clock=self._clock, metrics=self.metrics)

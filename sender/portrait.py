@@ -128,7 +128,7 @@ def _load(folder: Path, model: FaceModel) -> tuple[Image, NDArray[np.float64], f
             weights = file["shape_weights"].astype(np.float64)
             offsets = file["shape_offsets"].astype(np.float64)
             fps = float(file["fps"])
-    except (OSError, ValueError, KeyError) as error:
+    except Exception as error:  # a damaged archive raises zlib's errors, tokenize's and more
         raise ArtifactError(f"{folder} holds no portrait: {error}") from error
     # The file holds offsets of vertices: it knows no model's expressions.
     basis = model.expression_basis.reshape(EXPRESSION_SIZE, -1).astype(np.float64)

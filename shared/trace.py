@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from shared.clock import Clock
-from shared.errors import ArtifactError
+from shared.errors import ArtifactError, ConfigError
 from shared.metrics import DurationSummary, Metrics, MetricsSnapshot
 from shared.webrtc.wire_counter import WireCount, WireSnapshot
 
@@ -74,6 +74,14 @@ class TraceRecord:
             )
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise ArtifactError(f"no trace record: {line[:80]!r}") from error
+
+
+def check_trace_path(path: Path) -> None:
+    """Empty the file of a trace to come. Raises ConfigError when it cannot be written."""
+    try:
+        path.open("w").close()
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be written: {error.strerror}") from error
 
 
 async def write_trace(

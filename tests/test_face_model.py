@@ -218,6 +218,19 @@ def test_a_file_that_is_cut_at_any_place(tmp_path: Path) -> None:
             FaceModel.load(path)
 
 
+def test_a_file_with_damaged_bits(tmp_path: Path) -> None:
+    whole = DEFAULT_PATH.read_bytes()
+    path = tmp_path / "model.npz"
+    for place in range(40, len(whole), len(whole) // 40):
+        damaged = bytearray(whole)
+        damaged[place] ^= 0x55
+        path.write_bytes(damaged)
+        try:
+            FaceModel.load(path)
+        except ArtifactError:
+            continue
+
+
 def test_a_missing_file(tmp_path: Path) -> None:
     with pytest.raises(ArtifactError, match="No such file or directory"):
         FaceModel.load(tmp_path / "none.npz")

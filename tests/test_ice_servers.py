@@ -1,5 +1,7 @@
 """ICE servers travel in Link headers."""
 
+import pytest
+from aiortc.rtcicetransport import parse_stun_turn_uri
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,7 +19,18 @@ def test_servers_come_back_from_separate_and_joined_headers() -> None:
 def test_other_links_and_other_schemes_are_ignored() -> None:
     assert parse_links(['<https://example.net/>; rel="next"']) == ()
     assert parse_links(['<https://example.net/>; rel="ice-server"']) == ()
+    assert parse_links(['<stun:a:b:c>; rel="ice-server"', '<stun:[::1]>; rel="ice-server"']) == ()
     assert parse_links(["nonsense", ""]) == ()
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["stun:127.0.0.1:3478", "stuns:stun.example.net", "turns:turn.example.net:443?transport=tcp"],
+)
+def test_what_is_allowed_is_read_by_the_library(url: str) -> None:
+    server = IceServer(url, "user", "word")
+    assert parse_links([server.link]) == (server,)
+    assert parse_stun_turn_uri(url)["host"]
 
 
 def test_their_number_is_limited() -> None:

@@ -51,6 +51,12 @@ def test_a_token_is_printed_that_the_receiver_accepts(monkeypatch: pytest.Monkey
     assert grant == Grant(room="r", party="ann", publish=True, play=False)
 
 
+def test_a_token_that_allows_nothing_is_refused() -> None:
+    result = CliRunner().invoke(app, ["token", "--room", "r", "--party", "ann"])
+    assert isinstance(result.exception, ConfigError)
+    assert str(result.exception).startswith("a token that allows nothing, --publish, --play")
+
+
 async def test_it_serves_https_and_ends_with_a_goodbye_and_status_0(tmp_path: Path) -> None:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "receiver", "--port", "0", "--tls", "self-signed"),

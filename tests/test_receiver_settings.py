@@ -25,3 +25,21 @@ def test_what_is_wrong_is_one_line() -> None:
         ReceiverSettings.read(port="70000")
     with pytest.raises(ConfigError, match=r"^tls_certificate and tls_key: one is given"):
         ReceiverSettings.read(tls_certificate=Path("certificate.pem"))
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("stun:stun.example.net", 'value for field "ice_servers" from source .*, JSON is expected'),
+        ('[{"url": "http://x"}]', "ICE server 'http://x', stun:HOST"),
+        ('[{"url": "stun:"}]', "ICE server 'stun:', stun:HOST"),
+        ('[{"url": "turn:x", "username": "a\\nb"}]', "turn:x: a name or password that no header"),
+    ],
+)
+def test_wrong_ice_servers_are_one_line(
+    monkeypatch: pytest.MonkeyPatch, value: str, expected: str
+) -> None:
+    monkeypatch.setenv("KILOCALL_ICE_SERVERS", value)
+    with pytest.raises(ConfigError, match=expected) as caught:
+        ReceiverSettings.read()
+    assert "\n" not in str(caught.value)

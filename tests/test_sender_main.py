@@ -43,6 +43,10 @@ def no_devices(monkeypatch: pytest.MonkeyPatch) -> None:
             "frames_per_message '4': Input should be less than or equal to 3",
         ),
         ({**CALL, "portrait": True, "fps": 0.0}, "fps '0.0'"),
+        (
+            {**CALL, "portrait": True, "trace": Path("nowhere/trace.jsonl")},
+            "nowhere/trace.jsonl cannot be written: No such file or directory",
+        ),
         ({**CALL, "video": Path("nowhere.mp4")}, "nowhere.mp4: no such file or directory"),
         ({"list_cameras": True}, "no camera found on this machine"),
         ({"list_microphones": True}, "no microphone found on this machine"),

@@ -6,21 +6,37 @@ from dataclasses import dataclass
 
 from aiortc import RTCIceServer
 
+from shared.errors import ConfigError
+
 MAX_SERVERS = 8
 _LINK = re.compile(r'<(?P<url>[^<>"\s]{1,512})>(?P<parameters>(?:\s*;\s*[\w-]+="[^"]{0,512}")*)')
 _PARAMETER = re.compile(r';\s*(?P<name>[\w-]+)="(?P<value>[^"]*)"')
-_URL = re.compile(r"(stuns?|turns?):[^\s\"<>]+")
+# aiortc reads no literal IPv6 address here, and fails in a call on what it cannot read.
+_HOST = r"[A-Za-z0-9.-]{1,253}(?::[0-9]{1,5})?"
+_URL = re.compile(rf"stuns?:{_HOST}|turns?:{_HOST}(?:\?transport=[a-z]{{1,8}})?")
+_TEXT = re.compile(r"[^\x00-\x1f\x7f\"]{0,512}")
 
 
 @dataclass(frozen=True, slots=True)
 class IceServer:
-    """A STUN or TURN server."""
+    """A STUN or TURN server. Raises ConfigError for what cannot stand in a `Link` header."""
 
     url: str
     """`stun:`, `stuns:`, `turn:` or `turns:` and an address."""
 
     username: str = ""
     credential: str = ""
+
+    def __post_init__(self) -> None:
+        if not _URL.fullmatch(self.url):
+            raise ConfigError(
+                f"ICE server {self.url[:60]!r}, stun:HOST[:PORT] or turn:HOST[:PORT] allowed"
+            )
+        if not (_TEXT.fullmatch(self.username) and _TEXT.fullmatch(self.credential)):
+            raise ConfigError(
+                f"ICE server {self.url}: a name or password that no header can hold, "
+                "up to 512 characters without quotes are allowed"
+            )
 
     @property
     def link(self) -> str:
