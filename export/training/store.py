@@ -19,6 +19,7 @@ torch-free and tracker-free: numpy alone reads it.
 
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import cv2
 import numpy as np
@@ -131,13 +132,14 @@ def write_clip(path: Path, clip: PreparedClip) -> None:
 def read_clip(path: Path) -> PreparedClip:
     """Raises ArtifactError for a file that is no prepared clip of this version."""
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        # Opened here: numpy leaves a file that is no archive open.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             version = int(archive["version"])
             if version != STORE_VERSION:
                 raise ArtifactError(f"{path}: version {version}, {STORE_VERSION} is read")
             face_model, identity = str(archive["face_model"]), str(archive["identity"])
             arrays = {name: archive[name] for name in _SHAPES}
-    except (OSError, ValueError, KeyError) as err:
+    except (OSError, ValueError, KeyError, EOFError, TypeError, BadZipFile) as err:
         raise ArtifactError(f"{path}: {err}, a prepared clip is expected") from err
     for name, shape in _SHAPES.items():
         found = arrays[name].shape
