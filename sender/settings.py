@@ -1,5 +1,6 @@
 """The sender's settings: one frozen object, read once, from KILOCALL_* and the command line."""
 
+import re
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -70,8 +71,10 @@ class SenderSettings(BaseSettings):
     def _check(self) -> Self:
         if (self.input is InputKind.VIDEO) != (self.video is not None):
             raise ValueError("input `video` and a file for it: one is given, both or none allowed")
-        if not self.url.startswith(("http://", "https://")):
-            raise ValueError(f"url {self.url[:60]!r}, http:// or https:// is expected")
+        if not re.match(r"https?://[^/\s]", self.url):
+            raise ValueError(f"url {self.url[:60]!r}, http:// or https:// and a host are expected")
+        if not re.fullmatch(r"[!-~]+", self.token.get_secret_value()):
+            raise ValueError("token with characters that no token has, visible ASCII is expected")
         return self
 
     @classmethod

@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from receiver.settings import ReceiverSettings
 from receiver.tokens import Grant, TokenAuthority
 from sender.whip_client import WhipClient
 from shared.control_message import Bye, ByeReason, parse_control
-from shared.errors import ConfigError
+from shared.errors import ConfigError, SignalingError
 
 SECRET = "a secret for tests that nobody else knows"
 
@@ -76,14 +77,17 @@ async def test_it_serves_https_and_ends_with_a_goodbye_and_status_0(tmp_path: Pa
         assert line.startswith("kilocall receiver (warp): https://127.0.0.1:")
         grant = Grant(room="r", party="ann", publish=True, play=False)
         control: list[bytes] = []
-        connection = await WhipClient.connect(
+        connect = partial(
+            WhipClient.connect,
             line.split()[-1] + "whip",
             TokenAuthority(SECRET.encode()).issue(grant, minutes=1),
             audio_track=None,
             on_control=control.append,
             on_parameters=lambda message: None,
-            verify_tls=False,
         )
+        with pytest.raises(SignalingError, match="certificate not trusted, self-signed"):
+            await connect()
+        connection = await connect(verify_tls=False)
         process.send_signal(signal.SIGTERM)
         await asyncio.wait_for(process.wait(), 15)
         assert process.returncode == 0

@@ -32,7 +32,9 @@ def no_devices(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ({}, "no url given, one is needed (--url)"),
         ({"url": CALL["url"]}, "no token given, one is needed (--token)"),
-        ({**CALL, "url": "ftp://x"}, "url 'ftp://x', http:// or https:// is expected"),
+        ({**CALL, "url": "ftp://x"}, "url 'ftp://x', http:// or https:// and a host are expected"),
+        ({**CALL, "url": "http://"}, "url 'http://', http:// or https:// and a host are expected"),
+        ({**CALL, "token": "t\u00fc"}, "token with characters that no token has, visible ASCII"),
         (CALL, "no camera found on this machine; use --video FILE or --portrait instead"),
         (
             {**CALL, "portrait": True, "camera": True},

@@ -1,6 +1,7 @@
 """The HTTP side of WHIP (RFC 9725) and WHEP (draft-ietf-wish-whep) for a client."""
 
 import logging
+import ssl
 from dataclasses import dataclass
 from typing import Self
 from urllib.parse import urljoin
@@ -14,6 +15,9 @@ from shared.webrtc.ice_servers import IceServer, parse_links
 logger = logging.getLogger(__name__)
 
 TIMEOUT_SECONDS = 10.0
+
+TLS_FAILED = 526
+"""No status of HTTP's own: HTTPS itself failed, and will again (as some proxies number it)."""
 
 _MEANINGS = {
     400: "the server did not understand the offer",
@@ -61,9 +65,12 @@ class SignalingClient:
     async def ice_servers(self) -> tuple[IceServer, ...]:
         """The servers that OPTIONS names, wanted before the offer as aiortc adds none later.
 
-        A server without OPTIONS has none to tell. Raises SignalingError when none answers.
+        A server without OPTIONS has none to tell. Raises SignalingError when none answers, or
+        one that refuses the token.
         """
         response = await self._request("OPTIONS", self._url)
+        if response.status_code == 401:
+            raise SignalingError(401, self._refusal(response))
         return parse_links(response.headers.get_list("link")) if response.is_success else ()
 
     async def post(self, offer: str) -> Answer:
@@ -128,6 +135,8 @@ class SignalingClient:
                     request=response.request,
                 )
         except httpx.ConnectError as error:
+            if (failure := _tls_failure(error)) is not None:
+                raise SignalingError(TLS_FAILED, f"{url}: {failure}") from error
             raise SignalingError(503, f"nothing listens at {url}: {error}") from error
         except httpx.TimeoutException as error:
             raise SignalingError(504, f"{url} did not answer in {TIMEOUT_SECONDS:g} s") from error
@@ -139,3 +148,16 @@ class SignalingClient:
         meaning = _MEANINGS.get(status, "the server failed" if status >= 500 else "refused")
         detail = response.text.strip()[:200]
         return f"{self._url} answered {status}, {meaning}" + (f": {detail}" if detail else "")
+
+
+def _tls_failure(error: BaseException) -> str | None:
+    """What is wrong with HTTPS, None when the connection failed for another reason."""
+    cause: BaseException | None = error
+    while cause is not None:
+        match cause:
+            case ssl.SSLCertVerificationError():
+                return f"certificate not trusted, {cause.verify_message}; --insecure accepts it"
+            case ssl.SSLError():
+                return f"no HTTPS there ({cause.reason or cause})"
+        cause = cause.__cause__ or cause.__context__
+    return None

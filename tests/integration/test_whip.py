@@ -376,6 +376,15 @@ async def test_expired_tokens_and_absent_receivers_are_one_clear_error() -> None
         assert str(caught.value) == (
             f"{url} answered 401, the token is wrong or expired: token expired, ask for a new one"
         )
+        assert receiver.metrics.snapshot().counters["refused", "401"] == 1
+        with pytest.raises(SignalingError, match=r"^https://.*: no HTTPS there"):
+            await WhipClient.connect(
+                url.replace("http", "https"),
+                grantless,
+                audio_track=None,
+                on_control=print,
+                on_parameters=print,
+            )
     with pytest.raises(SignalingError, match=f"^nothing listens at {url}"):
         await WhipClient.connect(
             url, grantless, audio_track=None, on_control=print, on_parameters=print
