@@ -1,5 +1,8 @@
 """HeadGAN's generator against tables 4 and 5 of the paper."""
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
 torch = pytest.importorskip("torch", reason="needs torch (requirements/export.txt)")
@@ -38,12 +41,12 @@ def encoder_macs(planes: int) -> int:
 
 
 @pytest.fixture(scope="module")
-def base():
+def base() -> Base:
     with torch.device("meta"):
         return Base().eval()
 
 
-def meta(*shape: int):
+def meta(*shape: int) -> Any:
     return torch.empty(shape, device="meta")
 
 
@@ -69,10 +72,10 @@ def test_macs_are_those_of_the_tables(base: Base) -> None:
 
 
 def test_every_layer_has_the_tables_output_shape(base: Base) -> None:
-    shapes = {}
+    shapes: dict[str, tuple[int, ...]] = {}
 
-    def note(name):
-        def hook(_module, _inputs, output):
+    def note(name: str) -> Callable[[Any, Any, Any], None]:
+        def hook(_module: Any, _inputs: Any, output: Any) -> None:
             shapes[name] = tuple(output.shape[1:])
 
         return hook

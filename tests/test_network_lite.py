@@ -8,18 +8,7 @@ from export.networks.counts import count_macs, count_parameters  # noqa: E402
 from export.networks.lite import Lite, LiteConfig  # noqa: E402
 from export.networks.warping import pixel_centres, warp  # noqa: E402
 from shared.conditions import Channel  # noqa: E402
-
-TINY = LiteConfig(
-    appearance=8,
-    still=4,
-    code=4,
-    detail=4,
-    motion=(8, 8, 8),
-    motion_blocks=(0, 0, 1),
-    body=16,
-    head=8,
-    encoder=(8, 8, 8, 8),
-)
+from tests.tiny_lite import TINY  # noqa: E402
 
 
 def conv(side: int, planes: int, channels: int, kernel: int = 3) -> int:

@@ -10,6 +10,7 @@ torch = pytest.importorskip("torch", reason="needs torch (requirements/export.tx
 
 from export.model_card import CARD_NAME  # noqa: E402
 from export.networks.base import Base, BaseConfig  # noqa: E402
+from export.networks.interface import GeneratorNetwork  # noqa: E402
 from export.networks.lite import Lite, LiteConfig  # noqa: E402
 from export.to_onnx import write_bundle, write_graphs, write_manifest  # noqa: E402
 from export.training.bundle_weights import load_bundle_weights  # noqa: E402
@@ -22,20 +23,21 @@ from shared.face_model import FaceModel  # noqa: E402
 from shared.face_renderer import FaceRenderer  # noqa: E402
 from shared.generator import load_generator  # noqa: E402
 from shared.onnx_generator import OnnxGenerator  # noqa: E402
-from tests.test_network_lite import TINY  # noqa: E402
+from tests.tiny_lite import TINY  # noqa: E402
 
 
-def seeded(network):
+def seeded(network: GeneratorNetwork) -> GeneratorNetwork:
     """Weights large enough that every branch shows in the picture."""
     generator = torch.Generator().manual_seed(3)
     with torch.no_grad():
         for parameter in network.parameters():
             scale = 0.5 / max(parameter[0].numel(), 1) ** 0.5
             parameter.copy_(torch.randn(parameter.shape, generator=generator) * scale)
-    return network.eval()
+    network.eval()
+    return network
 
 
-def write(network, folder: Path) -> Path:
+def write(network: GeneratorNetwork, folder: Path) -> Path:
     folder.mkdir(exist_ok=True)
     write_graphs(network, folder)
     write_manifest(
@@ -45,7 +47,7 @@ def write(network, folder: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def lite_bundle(tmp_path_factory) -> Path:
+def lite_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write(seeded(Lite(TINY)), tmp_path_factory.mktemp("lite"))
 
 
@@ -97,7 +99,7 @@ def test_weights_of_other_sizes_are_refused(lite_bundle: Path) -> None:
         load_bundle_weights(Lite(replace(TINY, body=32)), lite_bundle)
 
 
-def checkpoint(folder: Path, network, digest: str) -> Path:
+def checkpoint(folder: Path, network: GeneratorNetwork, digest: str) -> Path:
     state = {"samples": 24, "average": network.state_dict()}
     save_checkpoint(folder / "checkpoint.pt", network, Plan(), digest, state)
     return folder / "checkpoint.pt"

@@ -33,7 +33,7 @@ from export.training.reports import read_metrics  # noqa: E402
 from export.training.train import TrainingRun, train  # noqa: E402
 from shared.errors import ArtifactError, ConfigError  # noqa: E402
 from tests.prepared import prepared_clip, prepared_folder  # noqa: E402
-from tests.test_network_lite import TINY  # noqa: E402
+from tests.tiny_lite import TINY  # noqa: E402
 
 _BLOCKS = (
     [(2, 64, 64)] * 5 + [(4, 64, 128)] + [(2, 128, 128)] * 6 + [(4, 128, 128)] + [(2, 128, 128)] * 2
@@ -76,11 +76,11 @@ def recognition_arrays() -> dict[str, np.ndarray]:
 
 
 @pytest.fixture(scope="module")
-def material(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("material")
+def material(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder: Path = tmp_path_factory.mktemp("material")
     prepared_folder(folder / "train", prepared_clip("a", 6), prepared_clip("s", 1, seed=2))
     prepared_folder(folder / "val", prepared_clip("v", 4, seed=3))
-    np.savez(folder / "recognition.npz", **recognition_arrays())
+    np.savez(folder / "recognition.npz", allow_pickle=False, **recognition_arrays())
     return folder
 
 
@@ -99,8 +99,14 @@ def piece(material: Path, out: Path, *, data: str = "train", minutes: float = 5.
 QUIET = Console(file=io.StringIO())
 
 
-def plan(samples: int, **changes: float) -> Plan:
-    return Plan(samples=samples, references=1, drivings=2, warm_up=2, **changes)
+def plan(samples: int, adversarial_share: float = 0.15) -> Plan:
+    return Plan(
+        samples=samples,
+        references=1,
+        drivings=2,
+        warm_up=2,
+        adversarial_share=adversarial_share,
+    )
 
 
 def lite() -> Lite:

@@ -84,7 +84,7 @@ def test_a_reference_is_degraded_but_stays_itself() -> None:
 def test_nearest_frames_are_drawn_from_their_reference() -> None:
     clip = prepared_clip("walk", 40)
     rng = np.random.default_rng(1)
-    gaps = {0.0: [], 1.0: []}
+    gaps: dict[float, list[float]] = {0.0: [], 1.0: []}
     for progress, found in gaps.items():
         for _ in range(60):
             reference, drivings = choose_frames(clip, 0, 2, progress, rng)

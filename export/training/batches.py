@@ -1,5 +1,6 @@
 """Samples as tensors: a map-style data set, batches, and the order of a resumed training."""
 
+import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -93,7 +94,6 @@ class SampleSet(Dataset[Sample]):
 
     def __getitem__(self, number: int) -> Sample:
         if self._maker is None:  # in the worker: rasterisers and their buffers are its own
-            cv2.setNumThreads(1)
             self._maker = SampleMaker(self._clips, FaceModel.load(), self._shape, seed=self._seed)
         return self._maker.make(number, min(number / self._total, 1.0))
 
@@ -114,7 +114,11 @@ class _From(Sampler[int]):
 def batches(
     samples: SampleSet, *, start: int, references: int, workers: int, pin_memory: bool = False
 ) -> Iterator[Batch]:
-    """Batches of `references` references from number `start` on, made by worker processes."""
+    """Batches of `references` references from number `start` on, made by worker processes.
+
+    OpenCV's threads, once started, would not survive the fork: none may run here.
+    """
+    assert cv2.getNumThreads() <= 1
     loader: DataLoader[Sample] = DataLoader(
         samples,
         batch_size=references,
@@ -122,6 +126,13 @@ def batches(
         num_workers=workers,
         collate_fn=collate,
         prefetch_factor=4 if workers else None,
+        worker_init_fn=_leave_signals_to_parent,
         pin_memory=pin_memory,
     )
     yield from loader
+
+
+def _leave_signals_to_parent(_: int) -> None:
+    """Ctrl-C and a service's stop reach the whole group; the parent still wants its batches."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)

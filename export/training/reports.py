@@ -87,13 +87,13 @@ def draw_curves(folder: Path) -> None:
 
 
 def draw_samples(folder: Path, shown: Sequence[tuple[Batch, Generated]]) -> None:
-    """samples.png: reference, warped, generated, true picture, mask; a line for each clip."""
+    """samples.png: reference, warped, generated, true picture, mask; a frame of each clip."""
     lines = []
     for batch, generated in shown:
         mask = generated.mask
         planes = torch.zeros_like(generated.image) if mask is None else mask.expand(-1, 3, -1, -1)
         parts = [batch.reference, generated.warped, generated.image, batch.targets, planes * 2 - 1]
-        lines.append(np.hstack([_image(part[0]) for part in parts]))
+        lines.append(np.hstack([_image(part[1]) for part in parts]))
     cv2.imwrite(str(folder / "samples.png"), np.vstack(lines)[..., ::-1])
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 from rich.console import Console
@@ -67,6 +68,7 @@ def train(
     """
     if run.threads:
         torch.set_num_threads(run.threads)
+    cv2.setNumThreads(1)  # also before worker processes are forked
     torch.manual_seed(plan.seed)
     model = FaceModel.load()
     clips = read_store(run.data, model.digest)

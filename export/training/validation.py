@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from export.networks.interface import Generated
@@ -45,22 +46,22 @@ class Validation:
     def __init__(self, clips: Sequence[PreparedClip], model: FaceModel, shape: SampleShape) -> None:
         maker = SampleMaker(clips, model, shape, seed=0)
         self._batches = [
-            collate([maker.render(clip, 0, reference, [frame])])
+            collate(
+                [maker.render(clip, 0, reference, [frame]) for frame, reference in _pairs(clip)]
+            )
             for clip in clips
-            for frame, reference in _pairs(clip)
         ]
 
     def measure(self, trainer: Trainer) -> tuple[Scores, list[tuple[Batch, Generated]]]:
-        """Scores of the averaged weights, and every sixth frame for the sample sheet."""
+        """Scores of the averaged weights, and what they made of each clip."""
         rows, shown = [], []
         with torch.inference_mode():
-            for number, pending in enumerate(self._batches):
+            for pending in self._batches:
                 batch = pending.to(trainer.device)
                 generated = trainer.generate(trainer.average, batch)
                 rows.append(_score(trainer, batch, generated))
-                if number % _FRAMES_PER_CLIP == _FRAMES_PER_CLIP - 1:
-                    shown.append((batch, generated))
-        return Scores(*np.mean(rows, axis=0).tolist()), shown
+                shown.append((batch, generated))
+        return Scores(*np.concatenate(rows).mean(axis=0).tolist()), shown
 
 
 def _pairs(clip: PreparedClip) -> list[tuple[int, int]]:
@@ -82,34 +83,39 @@ def _pairs(clip: PreparedClip) -> list[tuple[int, int]]:
     ]
 
 
-def _score(trainer: Trainer, batch: Batch, generated: Generated) -> tuple[float, ...]:
+def _score(trainer: Trainer, batch: Batch, generated: Generated) -> NDArray[np.float64]:
+    """(B, 6) the fields of `Scores` for each picture."""
     found, target = _levels(generated.image), _levels(batch.targets)
-    faces = align_faces(
-        torch.cat([generated.image, batch.targets]), batch.alignments.repeat(2, 1, 1)
-    )
-    embeddings = trainer.recognition.embed(faces)
+    with torch.autocast(trainer.device.type, dtype=torch.bfloat16, enabled=False):
+        own, true = (
+            align_faces(pictures, batch.alignments) for pictures in (generated.image, batch.targets)
+        )
+        similarity = (trainer.recognition.embed(own) * trainer.recognition.embed(true)).sum(1)
     mask = generated.mask
-    return (
+    columns = [
         _psnr(found, target),
         _psnr(_levels(generated.warped), target),
-        float((found - target).abs().mean()),
-        float(embeddings[0] @ embeddings[1]),
-        _gradient(faces[0]) / max(_gradient(faces[1]), 1e-6),
-        1.0 if mask is None else float(mask.float().mean()),
-    )
+        (found - target).abs().flatten(1).mean(1),
+        similarity,
+        _gradient(own) / _gradient(true).clamp(min=1e-6),
+        torch.ones(len(found)) if mask is None else mask.float().flatten(1).mean(1),
+    ]
+    scores: NDArray[np.float64] = np.stack([column.cpu().double().numpy() for column in columns], 1)
+    return scores
 
 
 def _levels(pictures: Tensor) -> Tensor:
     return ((pictures.float().clamp(-1, 1) + 1) * 127.5).round()
 
 
-def _psnr(found: Tensor, target: Tensor) -> float:
-    error = float((found - target).square().mean())
-    return 10 * float(np.log10(255**2 / max(error, 1e-9)))
+def _psnr(found: Tensor, target: Tensor) -> Tensor:
+    error = (found - target).square().flatten(1).mean(1)
+    return 10 * torch.log10(255**2 / error.clamp(min=1e-9))
 
 
-def _gradient(picture: Tensor) -> float:
-    """Mean gradient magnitude of an aligned face's luma."""
-    luma = picture.float().mean(0)
-    across, down = luma[:-1, 1:] - luma[:-1, :-1], luma[1:, :-1] - luma[:-1, :-1]
-    return float(torch.hypot(across, down).mean())
+def _gradient(pictures: Tensor) -> Tensor:
+    """(B,) mean gradient magnitude of aligned faces' luma."""
+    luma = pictures.float().mean(1)
+    across = luma[:, :-1, 1:] - luma[:, :-1, :-1]
+    down = luma[:, 1:, :-1] - luma[:, :-1, :-1]
+    return torch.hypot(across, down).flatten(1).mean(1)
