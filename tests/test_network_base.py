@@ -43,7 +43,9 @@ def encoder_macs(planes: int) -> int:
 @pytest.fixture(scope="module")
 def base() -> Base:
     with torch.device("meta"):
-        return Base().eval()
+        network = Base()
+    network.eval()
+    return network
 
 
 def meta(*shape: int) -> Any:
