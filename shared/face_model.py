@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.face_model_file import FaceModelFile, read_face_model_file
-from shared.parameters import FaceParameters, FloatArray, Identity
+from shared.parameters import FaceParameters, FloatArray, Identity, read_only
+from shared.proxy_expression import proxy_expression_basis
 from shared.rotation import matrix_from_rotation_vector
 
 DEFAULT_PATH = Path(__file__).parent / "assets" / "face_model.npz"
@@ -95,6 +96,9 @@ class FaceModel:
     proxy_rigidity: FloatArray
     """(P,) 1 moves with the head, 0 stays where it is in the reference."""
 
+    proxy_expression_basis: FloatArray
+    """(28, P, 3) model units a standard deviation; not in the file, it follows from the rest."""
+
     proxy_anchors: NDArray[np.int32]
     """(A,) face vertices whose extent scales the proxy to a person."""
 
@@ -113,7 +117,19 @@ class FaceModel:
     @classmethod
     def from_file(cls, file: FaceModelFile) -> "FaceModel":
         """From arrays that were checked on reading."""
-        return cls(**file.arrays, version=file.version, digest=file.digest)
+        arrays = file.arrays
+        proxy_basis = proxy_expression_basis(
+            arrays["mean"],
+            arrays["expression_basis"],
+            arrays["proxy_vertices"],
+            arrays["proxy_anchors"],
+        )
+        return cls(
+            **arrays,
+            proxy_expression_basis=read_only(proxy_basis, np.float32),
+            version=file.version,
+            digest=file.digest,
+        )
 
     def neutral(self, identity: Identity) -> FloatArray:
         """(V, 3) float32: the person's shape without expression, model units."""
@@ -129,7 +145,7 @@ class FaceModel:
         return shape
 
     def proxy(self, neutral: FloatArray) -> FloatArray:
-        """(P, 3) float32: the proxy around a person's neutral (V, 3), model units.
+        """(P, 3) float32: the proxy around a person's neutral (V, 3), model units, at rest.
 
         Scaled in width and height like the face's outline, in depth by the mean of both.
         """
@@ -151,10 +167,15 @@ class FaceModel:
     ) -> FloatArray:
         """(V + P, 3) float32 image coordinates: the face, then the proxy.
 
-        The neck is blended towards its place in the reference with camera `reference_camera`.
+        The proxy moves with the camera and with what of the expression is motion of the head or
+        of the face's outline (`shared.proxy_expression`). The neck is blended towards its place
+        at rest under `reference_camera`, that of the reference. A reference's own vertices are
+        those of its parameters and its camera: they and a frame that repeats it coincide.
         """
         proxy = self.proxy(neutral)
-        moving = project(proxy, parameters.camera)
+        basis = self.proxy_expression_basis.reshape(len(self.proxy_expression_basis), -1)
+        offset = (parameters.expression @ basis).reshape(-1, 3)
+        moving = project(proxy + offset, parameters.camera)
         resting = project(proxy, reference_camera)
         blended = resting + (moving - resting) * self.proxy_rigidity[:, None]
         return np.concatenate([self.vertices(neutral, parameters), blended])
