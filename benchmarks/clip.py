@@ -1,5 +1,7 @@
 """Video files of benchmarks: pictures with their time stamps in, the same out again."""
 
+import errno
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -64,15 +66,19 @@ class Clip:
 class ClipWriter:
     """Writes pictures with the time stamps of the clip they come from, and its sound as it is.
 
-    The file is complete after `close`.
+    The file appears, complete, with `close`; until then its name has `.part` added.
     """
 
     def __init__(self, path: Path, clip: Clip, *, width: int, height: int) -> None:
         """Raises ArtifactError when the file cannot be written."""
         self._clip = clip
-        path.parent.mkdir(parents=True, exist_ok=True)
+        self._path, self._part = path, path.with_name(path.name + ".part")
         try:
-            self._container = av.open(str(path), "w", format="mp4")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if path.is_dir():
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+            self._part.open("wb").close()  # PyAV opens it with the first packet only
+            self._container = av.open(str(self._part), "w", format="mp4")
         except (av.error.FFmpegError, OSError) as err:
             raise ArtifactError(f"{path}: {err.strerror}, a file to write is expected") from err
         self._video = self._container.add_stream("libx264", rate=clip.rate, options=_QUALITY)
@@ -99,5 +105,15 @@ class ClipWriter:
 
     def close(self) -> None:
         """Write what the encoder still holds, and the end of the file."""
-        self._container.mux(self._video.encode(None))
+        try:
+            self._container.mux(self._video.encode(None))
+            self._container.close()
+            self._part.replace(self._path)
+        except (av.error.FFmpegError, OSError) as err:
+            self._part.unlink(missing_ok=True)
+            raise ArtifactError(f"{self._path}: {err.strerror} while writing") from err
+
+    def discard(self) -> None:
+        """Leave no file."""
         self._container.close()
+        self._part.unlink(missing_ok=True)

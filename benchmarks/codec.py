@@ -1,6 +1,5 @@
 """`python -m benchmarks codec`: bytes and milliseconds of the parameter codec on tracked clips."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.json_file import check_writable, write_json
 from benchmarks.machine import machine_facts
 from export.codec_tables import FRAME_NS, FittedClip, fit_clip
 from export.landmarks import clip_paths, tracked_landmarks
@@ -101,6 +101,7 @@ def command(
     json_path: Annotated[Path | None, typer.Option("--json", metavar="FILE")] = None,
 ) -> None:
     """Bytes and milliseconds of the parameter codec, at one to three frames a message."""
+    check_writable(json_path)
     model = FaceModel.load()
     tracked = (tracked_landmarks(path, cache) for path in clip_paths(data))
     clips = [fit_clip(model, points) for points in tracked if len(points) >= _LEAST_FRAMES]
@@ -127,4 +128,4 @@ def command(
             "round_trip_ms": round_trip_ms,
             "rows": [asdict(row) for row in rows],
         }
-        json_path.write_text(json.dumps(report, indent=1) + "\n")
+        write_json(json_path, report)

@@ -9,11 +9,14 @@ import numpy as np
 
 from benchmarks.clip import ClipFrame
 from benchmarks.driving import DrivingFrame
+from sender.rate_control import MessagePlanner, PackingControl
+from shared.clock import ticks_from_ns
 from shared.codec import FaceDecoder, FaceEncoder
 from shared.face_renderer import FaceRenderer, PreparedReference
 from shared.parameters import Crop, FaceParameters, Image, Reference
 from shared.receiver_report import ReceiverReport
 from shared.reference_set import ReferenceSelector
+from shared.sequence import sequence_add
 
 SET_FADE_NS = 200_000_000
 """Cross-fade to the next set after a crop move (DESIGN 2)."""
@@ -42,7 +45,38 @@ class RebuiltFrame:
     """That arrived with this frame."""
 
     message_bytes: int
-    """Of the parameter message, one frame each."""
+    """Of the messages that a call would send with this frame: packed as it packs them."""
+
+
+class _Payload:
+    """Counts what a call would send of the same frames: two a message, little while still.
+
+    How frames share messages changes their bytes, never their symbols.
+    """
+
+    def __init__(self) -> None:
+        self._encoder = FaceEncoder()
+        self._planner = MessagePlanner(PackingControl())
+
+    def add(self, frame: ClipFrame, parameters: FaceParameters | None, set_id: int) -> int:
+        """Bytes that leave with this frame; no parameters: no face is seen."""
+        if parameters is None:
+            planned = self._planner.face_gone(ticks_from_ns(frame.time_ns), frame.time_ns)
+        else:
+            planned = self._planner.add(parameters, set_id, frame.time_ns)
+        total = 0
+        for message in planned:
+            total += len(
+                self._encoder.encode(message.frames, set_id=message.set_id, hold=message.hold)
+            )
+            _acknowledge(self._encoder)
+        return total
+
+
+def _acknowledge(encoder: FaceEncoder) -> None:
+    """All is received at once."""
+    newest = sequence_add(encoder.next_sequence, -1)
+    encoder.acknowledge(ReceiverReport(newest=newest, held=0, delay_ms=0, loss=0, jitter_ms=0))
 
 
 class OfflineCall:
@@ -53,6 +87,7 @@ class OfflineCall:
         self._renderer = renderer
         self._lossless = lossless_parameters
         self._encoder, self._decoder = FaceEncoder(), FaceDecoder()
+        self._payload = _Payload()
         self._selector = ReferenceSelector()
         self._sets: dict[int, dict[int, PreparedReference]] = {}
         self._shown: Reference | None = None
@@ -67,12 +102,14 @@ class OfflineCall:
             prepared = self._renderer.prepare(reference)
             self._sets.setdefault(reference.set_id, {})[reference.reference_id] = prepared
         parameters, message_bytes = driving.parameters, 0
+        if not self._lossless:
+            message_bytes = self._payload.add(driving.frame, parameters, driving.set_id)
         weights: list[tuple[int, float]] = []
         held = self._sets.get(driving.set_id, {})
         if parameters is not None and held:
             now_ns = driving.frame.time_ns
             if not self._lossless:
-                parameters, message_bytes = self._transmit(parameters, driving.set_id)
+                parameters = self._transmit(parameters, driving.set_id)
             references = [prepared.reference for prepared in held.values()]
             self._follow_references(references, now_ns)
             weights = self._selector.choose(parameters, references, now_ns)
@@ -93,13 +130,10 @@ class OfflineCall:
             message_bytes=message_bytes,
         )
 
-    def _transmit(self, parameters: FaceParameters, set_id: int) -> tuple[FaceParameters, int]:
-        message = self._encoder.encode([parameters], set_id=set_id)
-        decoded = self._decoder.decode(message)
-        self._encoder.acknowledge(
-            ReceiverReport(newest=decoded.sequence, held=0, delay_ms=0, loss=0, jitter_ms=0)
-        )
-        return decoded.frames[0], len(message)
+    def _transmit(self, parameters: FaceParameters, set_id: int) -> FaceParameters:
+        decoded = self._decoder.decode(self._encoder.encode([parameters], set_id=set_id))
+        _acknowledge(self._encoder)
+        return decoded.frames[0]
 
     def _follow_references(self, references: Sequence[Reference], now_ns: int) -> None:
         """Begin to fade when the reference shown is gone: another set, or its picture replaced."""

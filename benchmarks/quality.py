@@ -1,6 +1,5 @@
 """`python -m benchmarks quality`: how like the rebuilt pictures are to the true ones."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, fields
 from enum import StrEnum
@@ -23,6 +22,7 @@ from benchmarks.driving import (
     first_face,
 )
 from benchmarks.identity_similarity import IdentityNetwork
+from benchmarks.json_file import check_writable, write_json
 from benchmarks.machine import machine_facts
 from benchmarks.still import StillGenerator
 from shared.errors import ArtifactError
@@ -76,6 +76,7 @@ def command(
     ] = None,
 ) -> None:
     """Still reference against generators: L1, PSNR, SSIM, AKD, CSIM and sharpness, clip by clip."""
+    check_writable(json_path)
     clips = [Clip.open(path) for path in _clip_paths(data)]
     model, metrics = FaceModel.load(), Metrics()
     identity = None if identity_weights is None else IdentityNetwork(identity_weights)
@@ -117,7 +118,7 @@ def command(
             "clips": [asdict(row) for row in rows],
             "means": [asdict(row) for row in means],
         }
-        json_path.write_text(json.dumps(report, indent=1) + "\n")
+        write_json(json_path, report)
 
 
 def _clip_paths(data: Path) -> list[Path]:

@@ -1,12 +1,10 @@
 """`python -m benchmarks reconstruct`: a clip as the other side of a call would see it."""
 
-import json
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import typer
 
 from benchmarks.clip import Clip, ClipWriter
@@ -17,6 +15,7 @@ from benchmarks.driving import (
     TrackedClip,
     choose_references,
 )
+from benchmarks.json_file import check_writable, write_json
 from benchmarks.offline_call import OfflineCall, RebuiltFrame
 from shared.errors import ArtifactError, ConfigError
 from shared.face_model import FaceModel
@@ -47,7 +46,7 @@ class ReconstructionReport:
     """Of the first picture: whole picture, or the window of the input that was rebuilt."""
 
     parameter_bytes_per_frame: float
-    """Mean, one frame a message; 0 with lossless parameters."""
+    """Of the clip's frames, packed into messages as a call does; 0 with lossless parameters."""
 
     condition_ms: float
     generate_ms: float
@@ -78,7 +77,7 @@ def reconstruct(
     shown = ""
     written = repeated = used = 0
     set_ids: set[int] = set()
-    message_bytes: list[int] = []
+    message_bytes = 0
     if output.resolve() == clip.path.resolve():
         raise ConfigError(f"{output} is the input, another file to write is expected")
     writer: ClipWriter | None = None
@@ -88,8 +87,7 @@ def reconstruct(
             used += len(rebuilt.references)
             set_ids |= {reference.set_id for reference in rebuilt.references}
             repeated += rebuilt.parameters is None
-            if rebuilt.parameters is not None:
-                message_bytes.append(rebuilt.message_bytes)
+            message_bytes += rebuilt.message_bytes
             if rebuilt.image is None:
                 waiting.append(rebuilt)
                 continue
@@ -101,11 +99,13 @@ def reconstruct(
                 writer.write(rebuilt.image, frame.frame)
                 written += 1
             waiting.clear()
-    finally:
+    except BaseException:
         if writer is not None:
-            writer.close()
+            writer.discard()
+        raise
     if writer is None:
         raise ArtifactError(f"{clip.path}: no face in {len(waiting)} frames, one is needed")
+    writer.close()
     stages = metrics.snapshot().stages
     return ReconstructionReport(
         input=str(clip.path),
@@ -118,7 +118,7 @@ def reconstruct(
         references_used=used,
         crop_moves=max(len(set_ids) - 1, 0),
         crop=shown,
-        parameter_bytes_per_frame=float(np.mean(message_bytes)) if message_bytes else 0.0,
+        parameter_bytes_per_frame=message_bytes / written,
         condition_ms=stages[Stage.CONDITION].p50_ms,
         generate_ms=stages[Stage.GENERATE].p50_ms,
         frames_per_second=written / (time.monotonic() - start),
@@ -143,6 +143,7 @@ def command(
     """Rebuild a clip frame for frame; references by the sender's causal policy unless told."""
     if reference is not None and references is not None:
         raise ConfigError("--reference and --references, one of them is allowed")
+    check_writable(json_path)
     clip, model, metrics = Clip.open(clip_path), FaceModel.load(), Metrics()
     renderer = FaceRenderer(model, load_generator(bundle), metrics)
     renderer.warm_up()
@@ -170,7 +171,7 @@ def command(
         f"{report.references_used} references ({report.references}), {report.crop}"
     )
     if json_path is not None:
-        json_path.write_text(json.dumps(asdict(report), indent=2) + "\n")
+        write_json(json_path, asdict(report))
 
 
 def _describe(crop: Crop | None, image: Image) -> str:

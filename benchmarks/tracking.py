@@ -1,6 +1,5 @@
 """`python -m benchmarks tracking`: how well and how fast faces are tracked and fitted."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -14,6 +13,7 @@ from rich.table import Table
 
 from benchmarks.clip import Clip
 from benchmarks.driving import TrackedClip, first_face
+from benchmarks.json_file import check_writable, write_json
 from benchmarks.machine import machine_facts
 from benchmarks.mediapipe_comparison import Disagreement, compare, mediapipe_landmarks
 from shared.clock import ticks_from_ns
@@ -231,6 +231,7 @@ def command(
     ] = False,
 ) -> None:
     """Tracker and fit: reprojection error, jitter and milliseconds, clip by clip."""
+    check_writable(json_path)
     paths = sorted(data.glob("*.mp4")) if data.is_dir() else [data]
     if not paths:
         raise ArtifactError(f"{data}: no *.mp4 in it, a clip or a folder of clips is expected")
@@ -261,7 +262,7 @@ def command(
             "mean": asdict(mean),
             "mediapipe": {name: asdict(row) for name, row in disagreements.items()} or None,
         }
-        json_path.write_text(json.dumps(report, indent=1) + "\n")
+        write_json(json_path, report)
 
 
 def _print_table(rows: Mapping[str, TrackingScores | Disagreement], title: str) -> None:

@@ -59,7 +59,19 @@ def test_nothing_is_shown_before_the_first_reference() -> None:
     shown = call.show(driving(2, at(2), flat(100)))
     assert level(shown.image) == 100
     assert shown.weights == ((0, 1.0),)
-    assert shown.message_bytes > 0
+
+
+def test_bytes_are_those_of_two_frames_a_message_and_few_in_a_pause() -> None:
+    call = OfflineCall(RENDERER)
+    moving = [
+        call.show(driving(index, at(index, scale=0.3 + 0.01 * index), flat(100))).message_bytes
+        for index in range(10)
+    ]
+    assert [count > 0 for count in moving] == [False, True] * 5
+    still = [
+        call.show(driving(index, at(index, scale=0.4))).message_bytes for index in range(10, 60)
+    ]
+    assert sum(count > 0 for count in still[20:]) <= 2
 
 
 def test_a_frame_without_a_face_repeats_the_last_picture() -> None:

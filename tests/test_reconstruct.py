@@ -1,4 +1,6 @@
 import json
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import av
@@ -8,8 +10,14 @@ from typer.testing import CliRunner
 
 from benchmarks.__main__ import app
 from benchmarks.clip import Clip
+from benchmarks.driving import DrivingFrame, PolicySource
 from benchmarks.picture_metrics import peak_signal_to_noise
+from benchmarks.reconstruct import reconstruct
 from shared.errors import ArtifactError, ConfigError
+from shared.face_model import FaceModel
+from shared.face_renderer import FaceRenderer
+from shared.generator import load_generator
+from shared.metrics import Metrics
 from shared.tracker import FaceTracker
 from tests.portrait_clip import write_portrait_clip
 
@@ -122,6 +130,39 @@ def test_files_that_are_no_clip(tmp_path: Path) -> None:
             rebuild(path, tmp_path / "out.mp4")
         assert str(path) in str(caught.value)
         assert "\n" not in str(caught.value)
+
+
+def test_a_run_that_fails_leaves_what_was_there(tmp_path: Path) -> None:
+    clip = write_portrait_clip(tmp_path / "in.mp4", frames=6)
+    output = tmp_path / "out.mp4"
+    output.write_bytes(b"of an earlier run")
+
+    class Broken(PolicySource):
+        def play(self) -> Iterator[DrivingFrame]:
+            yield from islice(super().play(), 4)
+            raise ArtifactError("broken")
+
+    model, metrics = FaceModel.load(), Metrics()
+    renderer = FaceRenderer(model, load_generator("warp"), metrics)
+    with pytest.raises(ArtifactError, match="broken"):
+        reconstruct(Clip.open(clip), output, Broken(Clip.open(clip), model), renderer, metrics)
+    assert output.read_bytes() == b"of an earlier run"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mp4", "out.mp4"]
+
+
+def test_outputs_that_cannot_be_written(tmp_path: Path) -> None:
+    clip = write_portrait_clip(tmp_path / "in.mp4", frames=3)
+    (tmp_path / "folder").mkdir()
+    for wrong in (tmp_path / "folder", clip / "out.mp4"):
+        with pytest.raises(ArtifactError, match="a file to write is expected"):
+            rebuild_plainly(clip, wrong)
+
+
+def rebuild_plainly(clip: Path, output: Path) -> None:
+    """The command without a report."""
+    result = CliRunner().invoke(app, ["reconstruct", str(clip), str(output)])
+    if result.exception is not None:
+        raise result.exception
 
 
 def test_the_input_is_never_written_over(tmp_path: Path) -> None:
