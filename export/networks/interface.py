@@ -46,7 +46,10 @@ class Generated:
     """(B, 3, S, S) the reference's picture moved by the flow; supervised too (HeadGAN's L_F)."""
 
     mask: Tensor | None
-    """(B, 1, S, S) in [0, 1]: 1 where generated, 0 where warped; None without blending."""
+    """(B, 1, S, S) in [0, 1]: 1 where painted, 0 where warped; None without blending."""
+
+    painted: Tensor | None = None
+    """(B, 3, S, S) before blending; None without."""
 
 
 class GeneratorNetwork(nn.Module):

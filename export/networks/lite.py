@@ -251,7 +251,7 @@ class Lite(GeneratorNetwork):
         planes = torch.tanh(functional.pixel_shuffle(self.leave(x), 2).float())
         painted, mask = planes[:, :3], planes[:, 3:] * 0.5 + 0.5
         blended = warped + mask * (painted - warped)
-        return Generated(image=blended, warped=warped, mask=mask)
+        return Generated(image=blended, warped=warped, mask=mask, painted=painted)
 
 
 def _blocks(width: int, count: int) -> nn.Sequential:

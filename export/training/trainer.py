@@ -18,6 +18,7 @@ from export.training.losses import (
     cut_mouths,
     discriminator_loss,
     matching_loss,
+    painted_loss,
 )
 from export.training.plan import Plan
 from export.training.recognition import RecognitionNetwork
@@ -87,6 +88,7 @@ class Trainer:
             own, warped = self._measure.terms(generated, batch.targets, face, batch.alignments)
             self.scales.learn(own)
             loss = self.scales.picture_loss(own) + self.scales.picture_loss(warped)
+            loss = loss + painted_loss(generated, batch.targets)
         judged = matching = 0.0
         if adversarial:
             judged = self._teach_judges(generated, batch)
