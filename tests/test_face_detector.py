@@ -31,7 +31,7 @@ class FixedSession:
     def __init__(self, logits: FloatArray, regressors: FloatArray) -> None:
         self.inputs = (TensorInfo("input", (1, 128, 128, 3), np.dtype(np.float32)),)
         self.outputs: tuple[TensorInfo, ...] = ()
-        self.shown = np.empty(0)
+        self.shown: np.ndarray = np.empty(0)
         self._answer = {"classificators": logits[None, :, None], "regressors": regressors[None]}
 
     def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
