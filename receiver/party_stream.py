@@ -201,6 +201,8 @@ class PartyStream:
             case Hello():
                 self._greet(message)
             case Mode():
+                if message.face is not self._state.face:
+                    self._metrics.count("face_states", message.face.value)
                 self._change(
                     replace(self._state, mode=message.mode, face=message.face, muted=message.muted)
                 )

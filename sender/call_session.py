@@ -44,6 +44,10 @@ _SILENCE_NS = 8_000_000_000
 _SIGN_OF_LIFE_NS = 1_000_000_000
 
 
+_FACELESS_NS = 3_000_000_000
+"""From the start without any face, until the user is told."""
+
+
 class SessionEnd(Enum):
     """Why a session is over."""
 
@@ -84,6 +88,8 @@ class CallSession:
         self._ended: asyncio.Future[SessionEnd] = asyncio.get_running_loop().create_future()
         self._references = ReferenceQueue(metrics)
         self._face = FaceState.LOST
+        self._faceless_since_ns: int | None = None
+        """None once a face was seen, or its absence told."""
         self._sent_ns = 0
         self._received_packets = 0
         self._received_ns = 0
@@ -92,6 +98,8 @@ class CallSession:
         """Talk until the session is over, or until cancelled (then it says goodbye)."""
         self._connection = connection
         self._received_ns = self._clock.now_ns()
+        if self._face is FaceState.LOST:
+            self._faceless_since_ns = self._received_ns
         self._send(
             Hello(
                 face_model_version=self._model.version,
@@ -134,6 +142,7 @@ class CallSession:
         """Tell the other side what is seen, when it changed."""
         if face is not self._face:
             self._face = face
+            self._faceless_since_ns = None
             _logger.info("face: %s", face.value)
             self._tell_mode()
 
@@ -242,3 +251,7 @@ class CallSession:
                 self._end(SessionEnd.LOST)
             if now_ns - self._sent_ns > _SIGN_OF_LIFE_NS:
                 self._tell_mode()
+            since_ns = self._faceless_since_ns
+            if since_ns is not None and now_ns - since_ns > _FACELESS_NS:
+                self._faceless_since_ns = None
+                _logger.warning("no face seen so far, one is needed: the other side sees nothing")

@@ -148,6 +148,20 @@ async def test_it_greets_and_says_goodbye(monkeypatch: pytest.MonkeyPatch) -> No
     assert call.worker.told == ["start", "end"]
 
 
+@pytest.mark.parametrize("face", [None, FaceState.TRACKED])
+async def test_a_picture_without_a_face_is_told_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, face: FaceState | None
+) -> None:
+    call = Call(monkeypatch)
+    if face is not None:
+        call.session.on_face(face)
+    await call.until(lambda: len(call.connection.control) >= 8)
+    warnings = [record.message for record in caplog.records if record.levelname == "WARNING"]
+    expected = "no face seen so far, one is needed: the other side sees nothing"
+    assert warnings == ([expected] if face is None else [])
+    await call.hang_up()
+
+
 async def test_references_go_whole_and_the_identity_once_a_set(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -326,6 +326,8 @@ async def test_hello_mode_and_bye(fake_call: Call) -> None:
     state = fake_call.stream.state
     assert (state.connected, state.face, state.muted) == (True, FaceState.CAMERA_OFF, True)
     assert fake_call.states[-1] == state
+    fake_call.stream.on_control(pack_control(mode))
+    assert fake_call.count("face_states", "camera_off") == 1
     fake_call.stream.on_control(pack_control(Bye(ByeReason.LEFT)))
     assert fake_call.ended == [ByeReason.LEFT]
 
