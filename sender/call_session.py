@@ -183,7 +183,9 @@ class CallSession:
             case RefreshRequest(target=RefreshTarget.REFERENCE):
                 self._metrics.count("refresh_requests", "reference")
                 self._resend()
-            case Bye(reason=reason):
+            case Bye(reason=reason, detail=detail):
+                if detail:
+                    _logger.warning("receiver: %s", detail)
                 self._end(_ENDS.get(reason, SessionEnd.LEFT))
             case UnknownMessage():
                 self._metrics.count("control_dropped", "unknown_type")

@@ -223,12 +223,16 @@ async def test_nonsense_is_counted_and_harms_nothing(monkeypatch: pytest.MonkeyP
     ],
 )
 async def test_a_goodbye_ends_it(
-    monkeypatch: pytest.MonkeyPatch, reason: ByeReason, end: SessionEnd
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    reason: ByeReason,
+    end: SessionEnd,
 ) -> None:
     call = Call(monkeypatch)
     await call.until(lambda: bool(call.worker.told))
-    call.session.on_control(pack_control(Bye(reason)))
+    call.session.on_control(pack_control(Bye(reason, "what was found")))
     assert await call.task is end
+    assert "receiver: what was found" in caplog.messages
     assert call.worker.told == ["start", "end"]
 
 
