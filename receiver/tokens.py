@@ -119,6 +119,6 @@ def load_or_create_secret(path: Path) -> bytes:
         else:
             with os.fdopen(descriptor, "w") as file:
                 file.write(secrets.token_urlsafe(48))
-        return path.read_text().strip().encode()
+        return path.read_bytes().strip()
     except OSError as error:
         raise ConfigError(f"token secret {path}: {error.strerror}") from error

@@ -80,3 +80,12 @@ def test_the_secret_is_made_once_and_private(tmp_path: Path) -> None:
     assert load_or_create_secret(path) == secret
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+
+
+def test_a_secret_of_any_bytes_is_one(tmp_path: Path) -> None:
+    path = tmp_path / "secret"
+    path.write_bytes(b"\xff\xfe" * 20 + b"\n")
+    TokenAuthority(load_or_create_secret(path))
+    path.write_bytes(b"short\n")
+    with pytest.raises(ConfigError, match="token secret of 5 bytes"):
+        TokenAuthority(load_or_create_secret(path))
