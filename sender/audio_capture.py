@@ -42,6 +42,7 @@ class FileSound:
     def __init__(self, media: MediaFile, timeline: MediaTimeline, clock: SystemClock) -> None:
         self._media = media
         self._timeline = timeline
+        self._clock = clock
         self._pacer = Pacer(clock)
 
     def close(self) -> None:
@@ -49,7 +50,7 @@ class FileSound:
 
     def pieces(self) -> Iterator[SoundPiece]:
         """Raises CaptureError when the file can no longer be read."""
-        turn = 0
+        turn = self._timeline.turn_at(self._clock.now_ns())
         while not self._pacer.stopped:
             try:
                 with av.open(str(self._media.path)) as container:

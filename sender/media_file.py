@@ -1,5 +1,6 @@
 """What a media file holds and how long one round of its loop is; found before a call starts."""
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -90,6 +91,22 @@ class MediaFile:
         )
 
 
+def video_frames(
+    container: av.container.InputContainer, on_damaged: Callable[[], None]
+) -> Iterator[av.VideoFrame]:
+    """What can be decoded of the first video stream; `on_damaged` for each packet that cannot.
+
+    Raises FFmpegError, OSError when the file itself cannot be read on.
+    """
+    for packet in container.demux(container.streams.video[0]):
+        try:
+            frames = packet.decode()
+        except av.error.InvalidDataError:
+            on_damaged()
+            continue
+        yield from (frame for frame in frames if isinstance(frame, av.VideoFrame))
+
+
 class MediaTimeline:
     """Where each moment of a looping file lies on the monotonic clock.
 
@@ -108,6 +125,10 @@ class MediaTimeline:
     @property
     def start_ns(self) -> int:
         return self._media.start_ns
+
+    def turn_at(self, time_ns: int) -> int:
+        """The turn of the loop that this moment lies in, the first one before the start."""
+        return max(time_ns - self._origin_ns, 0) // self._media.length_ns
 
     def turn_start_ns(self, turn: int) -> int:
         """Monotonic nanoseconds at which a turn of the loop begins."""

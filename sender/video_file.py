@@ -7,7 +7,7 @@ import av
 import numpy as np
 
 from sender.capture import MAX_FPS, CapturedFrame, Pacer, RateCap, StageTimer
-from sender.media_file import MediaFile, MediaTimeline
+from sender.media_file import MediaFile, MediaTimeline, video_frames
 from shared.clock import SystemClock
 from shared.errors import CaptureError
 from shared.metrics import Metrics
@@ -46,7 +46,8 @@ class VideoFileSource:
     def frames(self) -> Iterator[CapturedFrame]:
         """Raises CaptureError when the file can no longer be read."""
         cap = RateCap(self._fps)
-        turn = 0
+        # Not 0 where a file that could not be read is tried again.
+        turn = self._timeline.turn_at(self._clock.now_ns())
         while not self._pacer.stopped:
             try:
                 with av.open(str(self._media.path)) as container:
@@ -64,7 +65,7 @@ class VideoFileSource:
         timer = StageTimer(self._metrics)
         video = container.streams.video[0]
         video.codec_context.thread_count = 1  # more would take the analysis its core
-        frames = container.decode(video)
+        frames = video_frames(container, lambda: self._metrics.count("frames_dropped", "damaged"))
         while not self._pacer.stopped:
             start_ns = time.perf_counter_ns()
             frame = next(frames, None)

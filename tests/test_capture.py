@@ -284,6 +284,36 @@ def test_an_unplugged_camera_is_told_and_tried_again(monkeypatch: pytest.MonkeyP
     assert metrics.snapshot().counters["capture_errors", ""] == 1
 
 
+def test_a_damaged_packet_costs_its_pictures_alone(tmp_path: Path, skipping: SkippingClock) -> None:
+    path = write_video(tmp_path / "v.mp4")
+    with av.open(str(path)) as container:
+        packet = [packet for packet in container.demux(video=0) if packet.size][20]
+        place, size = packet.pos, packet.size
+    assert place is not None
+    content = bytearray(path.read_bytes())
+    content[place : place + size] = b"\xff" * size
+    path.write_bytes(content)
+    media, metrics = MediaFile.probe(path), Metrics()
+    timeline = MediaTimeline(media, skipping)
+    source = VideoFileSource(media, timeline, clock=skipping, metrics=metrics)
+    start_ns = skipping.now_ns()
+    frames = take(source, 40)
+    assert frames[-1].time_ns - start_ns > media.length_ns
+    assert metrics.snapshot().counters["frames_dropped", "damaged"] >= 1
+
+
+def test_a_file_tried_again_goes_on_where_its_loop_is(
+    tmp_path: Path, skipping: SkippingClock
+) -> None:
+    path = write_video(tmp_path / "v.mp4")  # 1 s
+    source = source_of(path, skipping)
+    start_ns = skipping.now_ns()
+    first = next(source.frames())
+    assert first.time_ns == start_ns
+    skipping.skip_to(start_ns + 100_500_000_000)
+    assert next(source.frames()).time_ns - start_ns >= 100e9
+
+
 def loud_times(pieces: list[SoundPiece], origin_ns: int) -> list[float]:
     """Seconds at which loudness begins."""
     begins, loud = [], False
