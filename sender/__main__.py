@@ -131,7 +131,7 @@ def _list(kind: DeviceKind) -> None:
 
 
 def _fail(error: KilocallError, *, status: int) -> None:
-    print(f"error: {error}", file=sys.stderr)
+    print(f"kilocall: {error}", file=sys.stderr)
     raise typer.Exit(status)
 
 

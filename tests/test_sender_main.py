@@ -59,7 +59,7 @@ def test_bad_arguments(
 ) -> None:
     status, line = run(capsys, **options)
     assert status == 2
-    assert line.startswith("error: ")
+    assert line.startswith("kilocall: ")
     assert expected in line
     assert line.count("\n") == 1
 
