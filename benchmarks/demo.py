@@ -18,6 +18,7 @@ from benchmarks.demo_settings import (
     choose_input,
 )
 from benchmarks.link_model import LinkConditions
+from benchmarks.machine import machine_facts
 from benchmarks.report import Report
 from sender.devices import DeviceKind, list_devices
 from sender.media_file import MediaFile
@@ -80,7 +81,7 @@ def command(
         result = asyncio.run(_run(DemoCall(settings, Path(folder), console)))
         if result is not None:
             report = measure(settings, result)
-            (out / "report.json").write_text(report.to_json(), encoding="utf-8")
+            (out / "report.json").write_text(report.to_json(machine_facts()), encoding="utf-8")
             console.print(_summary(report, out), soft_wrap=True, highlight=False)
         elif headless:
             console.print("stopped; nothing was written")

@@ -12,6 +12,7 @@ from typing import Any
 
 from benchmarks.agreement import Agreement
 from benchmarks.link import LinkSnapshot
+from benchmarks.machine import MachineFacts
 from benchmarks.played_call import PlayedCall
 from shared.errors import ArtifactError
 from shared.metrics import Stage
@@ -126,9 +127,10 @@ class Report:
     link: LinkSnapshot | None
     """What the emulated link carried and lost; None without one."""
 
-    def to_json(self) -> str:
-        """Numbers rounded to what they mean; no NaN."""
-        return json.dumps(_rounded(asdict(self)), indent=2, allow_nan=False) + "\n"
+    def to_json(self, machine: MachineFacts) -> str:
+        """Numbers rounded to what they mean, and what they were measured on; no NaN."""
+        found = _rounded(asdict(self)) | {"machine": machine.as_json()}
+        return json.dumps(found, indent=2, allow_nan=False) + "\n"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from benchmarks.played_call import PlayedCall, PlayedPicture
+from benchmarks.machine import machine_facts
 from benchmarks.report import CallMeasurement, make_report
 from shared.errors import ArtifactError
 from shared.metrics import DurationSummary, MetricsSnapshot
@@ -98,7 +99,8 @@ def test_totals_hold_everything() -> None:
 
 def test_every_promised_key_is_there_and_json_has_no_nan() -> None:
     report = make_report(replace(_measurement(), rss_bytes=None, av_offset_ms=float("nan")))
-    found = json.loads(report.to_json())
+    found = json.loads(report.to_json(machine_facts()))
+    assert found["machine"]["cores"] >= 1
     assert set(found) >= {
         "frames_in", "frames_out", "fps_out", "payload_bps", "wire_bps_forward",
         "wire_bps_reverse", "audio_wire_bps", "connection_bps", "picture_hop_bps",
