@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from benchmarks.played_call import PlayedCall, PlayedPicture
 from benchmarks.machine import machine_facts
+from benchmarks.played_call import PlayedCall, PlayedPicture
 from benchmarks.report import CallMeasurement, make_report
 from shared.errors import ArtifactError
 from shared.metrics import DurationSummary, MetricsSnapshot
