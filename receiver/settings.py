@@ -1,12 +1,11 @@
-"""The receiver's settings: one frozen object, read once, from KILOCALL_* and the command line."""
+"""The receiver's settings."""
 
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import Field, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+from pydantic import Field, SecretStr, model_validator
 
-from shared.errors import ConfigError
+from shared.settings import ProcessSettings
 from shared.webrtc.ice_servers import IceServer
 
 
@@ -14,10 +13,8 @@ def _state_folder() -> Path:
     return Path.home() / ".local" / "state" / "kilocall"
 
 
-class ReceiverSettings(BaseSettings):
+class ReceiverSettings(ProcessSettings):
     """What one receiver process is told. Every field can be set by KILOCALL_<NAME>."""
-
-    model_config = SettingsConfigDict(env_prefix="KILOCALL_", frozen=True, extra="forbid")
 
     host: str = "127.0.0.1"
     """Address to listen on; 0.0.0.0 or :: for every network."""
@@ -68,19 +65,3 @@ class ReceiverSettings(BaseSettings):
         if self.tls_certificate is not None and self.tls_self_signed:
             raise ValueError("tls_self_signed and tls_certificate: both are given, one allowed")
         return self
-
-    @classmethod
-    def read(cls, **given: object) -> Self:
-        """Settings from the environment, what is `given` (not None) first.
-
-        Raises ConfigError with the first thing wrong.
-        """
-        try:
-            return cls(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
-        except SettingsError as error:
-            raise ConfigError(f"{error}, JSON is expected") from None
-        except ValidationError as error:
-            first = error.errors()[0]
-            name = ".".join(str(part) for part in first["loc"])
-            found = "" if not name else f"{name} {str(first.get('input'))[:60]!r}: "
-            raise ConfigError(found + first["msg"].removeprefix("Value error, ")) from None

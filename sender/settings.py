@@ -1,14 +1,13 @@
-"""The sender's settings: one frozen object, read once, from KILOCALL_* and the command line."""
+"""The sender's settings."""
 
 import re
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+from pydantic import Field, SecretStr, model_validator
 
-from shared.errors import ConfigError
+from shared.settings import ProcessSettings
 
 
 class InputKind(StrEnum):
@@ -19,10 +18,8 @@ class InputKind(StrEnum):
     PORTRAIT = "portrait"
 
 
-class SenderSettings(BaseSettings):
+class SenderSettings(ProcessSettings):
     """What one sender process is told. Every field can be set by KILOCALL_<NAME>."""
-
-    model_config = SettingsConfigDict(env_prefix="KILOCALL_", frozen=True, extra="forbid")
 
     url: str
     """The receiver's WHIP endpoint, for instance http://127.0.0.1:8080/whip."""
@@ -76,21 +73,3 @@ class SenderSettings(BaseSettings):
         if not re.fullmatch(r"[!-~]+", self.token.get_secret_value()):
             raise ValueError("token with characters that no token has, visible ASCII is expected")
         return self
-
-    @classmethod
-    def read(cls, **given: object) -> Self:
-        """Settings from the environment, what is `given` (not None) first.
-
-        Raises ConfigError with the first thing wrong.
-        """
-        try:
-            return cls(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
-        except SettingsError as error:
-            raise ConfigError(f"{error}, JSON is expected") from None
-        except ValidationError as error:
-            first = error.errors()[0]
-            name = ".".join(str(part) for part in first["loc"])
-            if first["type"] == "missing":
-                raise ConfigError(f"no {name} given, one is needed (--{name})") from None
-            found = "" if not name else f"{name} {str(first.get('input'))[:60]!r}: "
-            raise ConfigError(found + first["msg"].removeprefix("Value error, ")) from None
