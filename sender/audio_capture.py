@@ -11,7 +11,8 @@ from typing import Protocol
 import av
 import numpy as np
 
-from sender.capture import RETRY_FIRST_SECONDS, RETRY_LONGEST_SECONDS, Pacer
+from sender.backoff import Backoff
+from sender.capture import Pacer
 from sender.devices import DeviceKind, find_device
 from sender.media_file import MediaFile, MediaTimeline
 from sender.opus_packetizer import SAMPLE_RATE, OpusPacketizer, SoundPiece
@@ -143,11 +144,11 @@ class AudioThread:
             self._thread.join(timeout=2.0)
 
     def _run(self) -> None:
-        retry_seconds = RETRY_FIRST_SECONDS
+        backoff = Backoff()
         while not self._stopping.is_set():
             try:
                 for piece in self._source.pieces():
-                    retry_seconds = RETRY_FIRST_SECONDS
+                    backoff.reset()
                     self._encode(piece)
                 if self._stopping.is_set():
                     return
@@ -155,8 +156,7 @@ class AudioThread:
             except CaptureError as error:
                 self._metrics.count("audio_capture_errors")
                 _logger.warning("%s; trying again", error)
-                self._stopping.wait(retry_seconds)
-                retry_seconds = min(2 * retry_seconds, RETRY_LONGEST_SECONDS)
+                self._stopping.wait(backoff.next_seconds())
 
     def _encode(self, piece: SoundPiece) -> None:
         if self._clock.now_ns() - piece.time_ns > _LATE_NS:

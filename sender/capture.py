@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
+from sender.backoff import Backoff
 from shared.clock import SystemClock
 from shared.errors import CaptureError
 from shared.metrics import Metrics, Stage
@@ -22,9 +23,6 @@ _logger = logging.getLogger(__name__)
 
 MAX_FPS = 25.0
 """Frames a second that a call sends unless told otherwise."""
-
-RETRY_FIRST_SECONDS = 0.5
-RETRY_LONGEST_SECONDS = 8.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -154,7 +152,7 @@ class CaptureThread:
             self._thread.join(timeout=2.0)
 
     def _run(self) -> None:
-        retry_seconds = RETRY_FIRST_SECONDS
+        backoff = Backoff()
         available = True
         while not self._stopping.is_set():
             try:
@@ -162,7 +160,8 @@ class CaptureThread:
                     if not available:
                         _logger.info("capture is back")
                         self._on_available(True)
-                    available, retry_seconds = True, RETRY_FIRST_SECONDS
+                    available = True
+                    backoff.reset()
                     self._metrics.count("frames_in")
                     self._slot.put(frame)
                     if self._stopping.is_set():
@@ -176,8 +175,7 @@ class CaptureThread:
                     _logger.warning("%s; trying again", error)
                     self._on_available(False)
                 available = False
-                self._stopping.wait(retry_seconds)
-                retry_seconds = min(2 * retry_seconds, RETRY_LONGEST_SECONDS)
+                self._stopping.wait(backoff.next_seconds())
 
 
 class StageTimer:

@@ -16,6 +16,7 @@ from contextlib import suppress
 from sender.analysis import Analysis, FaceAnalyser
 from sender.analysis_worker import AnalysisWorker, WorkerOutput
 from sender.audio_capture import AudioThread
+from sender.backoff import Backoff
 from sender.call_session import CallSession, SessionEnd
 from sender.capture import CapturedFrame, CaptureThread, FrameSlot
 from sender.inputs import Inputs, SoundInput, open_inputs
@@ -33,9 +34,6 @@ from shared.webrtc.audio import OpusPacket, OpusPacketTrack
 from shared.webrtc.opus_sdp import OpusPreferences
 
 _logger = logging.getLogger(__name__)
-
-_RETRY_FIRST_SECONDS = 0.5
-_RETRY_LONGEST_SECONDS = 8.0
 
 _PASSING_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
 """Refusals that may be over soon; any other will be the same again."""
@@ -137,14 +135,16 @@ class SenderPipeline:
 
     async def _call(self) -> None:
         """Sessions one after the other."""
-        retry_seconds = _RETRY_FIRST_SECONDS
+        backoff = Backoff()
         while True:
             try:
                 end = await self._one_session()
-                retry_seconds = _RETRY_FIRST_SECONDS
+                backoff.reset()
+                retry_seconds = backoff.next_seconds()
             except SignalingError as error:
                 if error.status not in _PASSING_STATUSES:
                     raise
+                retry_seconds = backoff.next_seconds()
                 _logger.warning("%s; trying again in %g s", error, retry_seconds)
             else:
                 if end in (SessionEnd.REPLACED, SessionEnd.VERSION, SessionEnd.REFUSED):
@@ -152,7 +152,6 @@ class SenderPipeline:
                 _logger.warning("%s; calling again in %g s", end.value, retry_seconds)
             self.metrics.count("reconnects")
             await asyncio.sleep(retry_seconds)
-            retry_seconds = min(2 * retry_seconds, _RETRY_LONGEST_SECONDS)
 
     async def _one_session(self) -> SessionEnd:
         settings = self._settings

@@ -264,7 +264,7 @@ class UnpluggedOnce:
 
 
 def test_an_unplugged_camera_is_told_and_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sender.capture.RETRY_FIRST_SECONDS", 0.01)
+    monkeypatch.setattr("sender.backoff.FIRST_SECONDS", 0.01)
     told: list[bool] = []
     back = threading.Event()
 
