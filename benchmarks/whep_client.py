@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable
-from typing import Self
 
 from receiver.status_message import PlayerStatus, parse_message
 from shared.clock import TICKS_MODULUS, TICKS_PER_SECOND
@@ -14,8 +13,8 @@ from shared.webrtc.aiortc_patches import RtpArrival, SenderReport
 from shared.webrtc.audio import SAMPLE_RATE_HZ
 from shared.webrtc.channel import STATUS
 from shared.webrtc.peer import Peer, PeerState
+from shared.webrtc.signaled_connection import SignaledConnection
 from shared.webrtc.signaling import SignalingClient
-from shared.webrtc.wire_counter import WireCounter
 
 logger = logging.getLogger(__name__)
 
@@ -41,41 +40,17 @@ class CaptureClock:
         return (self._report.capture_time + ticks) % TICKS_MODULUS
 
 
-class WhepConnection:
+class WhepConnection(SignaledConnection):
     """A call that is played. All methods belong to the event loop."""
 
     def __init__(self, peer: Peer, signaling: SignalingClient) -> None:
-        self._peer = peer
-        self._signaling = signaling
-        self._closed = False
+        super().__init__(peer, signaling)
         self.audio_clock = CaptureClock(SAMPLE_RATE_HZ)
         self.video_clock = CaptureClock(TICKS_PER_SECOND)
-
-    @property
-    def state(self) -> PeerState:
-        return self._peer.state
-
-    @property
-    def wire(self) -> WireCounter:
-        """Every datagram of the picture hop."""
-        return self._peer.wire
 
     async def request_key_picture(self) -> None:
         """Ask the receiver for a picture that needs none before it (RTCP PLI)."""
         await aiortc_patches.request_key_picture(self._peer.connection)
-
-    async def close(self) -> None:
-        """End the session on both sides; may be called more than once."""
-        if not self._closed:
-            self._closed = True
-            await self._signaling.close()
-            await self._peer.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *exception: object) -> None:
-        await self.close()
 
 
 class WhepClient:

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable
-from typing import Self
 
 from aiortc.mediastreams import MediaStreamTrack
 
@@ -11,34 +10,23 @@ from shared.webrtc.channel import CONTROL, PARAMETERS
 from shared.webrtc.ice_servers import IceServer
 from shared.webrtc.opus_sdp import OpusPreferences, prefer_opus
 from shared.webrtc.peer import Peer, PeerState
+from shared.webrtc.signaled_connection import SignaledConnection
 from shared.webrtc.signaling import SignalingClient
-from shared.webrtc.wire_counter import WireCounter
 
 logger = logging.getLogger(__name__)
 
 CONNECT_TIMEOUT_SECONDS = 20.0
 
 
-class WhipConnection:
+class WhipConnection(SignaledConnection):
     """A published session. All methods belong to the event loop."""
 
     def __init__(
         self, peer: Peer, signaling: SignalingClient, ice_servers: tuple[IceServer, ...]
     ) -> None:
-        self._peer = peer
-        self._signaling = signaling
-        self._closed = False
+        super().__init__(peer, signaling)
         self.ice_servers = ice_servers
         """Those that the endpoint named."""
-
-    @property
-    def state(self) -> PeerState:
-        return self._peer.state
-
-    @property
-    def wire(self) -> WireCounter:
-        """Every datagram of this connection."""
-        return self._peer.wire
 
     @property
     def round_trip_seconds(self) -> float | None:
@@ -67,19 +55,6 @@ class WhipConnection:
         """Control bytes waiting for the network; a reference is paced by it."""
         channel = self._peer.channel(CONTROL)
         return 0 if channel is None else channel.buffered_bytes
-
-    async def close(self) -> None:
-        """End the session on both sides; may be called more than once."""
-        if not self._closed:
-            self._closed = True
-            await self._signaling.close()
-            await self._peer.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *exception: object) -> None:
-        await self.close()
 
 
 class WhipClient:
