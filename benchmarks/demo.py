@@ -23,6 +23,7 @@ from benchmarks.report import Report
 from sender.devices import DeviceKind, list_devices
 from sender.media_file import MediaFile
 from shared.errors import ConfigError
+from shared.shipped_generators import default_generator
 
 
 def command(
@@ -43,7 +44,7 @@ def command(
     out: Annotated[Path, typer.Option(help="Folder for what --headless writes.")] = DEFAULT_OUT,
     bundle: Annotated[
         str, typer.Option(help="warp, an embedded bundle's name, or a bundle's folder.")
-    ] = "warp",
+    ] = default_generator(),
     loss: Annotated[float, typer.Option(help="Share of datagrams lost each way, 0..1.")] = 0.0,
     delay: Annotated[float, typer.Option(help="Milliseconds added each way.")] = 0.0,
     seed: Annotated[int, typer.Option(help="Of the losses.")] = 1,

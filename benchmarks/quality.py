@@ -28,8 +28,9 @@ from benchmarks.still import StillGenerator
 from shared.errors import ArtifactError
 from shared.face_model import FaceModel
 from shared.face_renderer import FaceRenderer
-from shared.generator import WARP, Generator, load_generator
+from shared.generator import Generator, load_generator
 from shared.metrics import Metrics
+from shared.shipped_generators import WARP
 
 
 class ReferenceChoice(StrEnum):

@@ -6,6 +6,7 @@ from typing import Annotated, Self
 from pydantic import Field, SecretStr, model_validator
 
 from shared.settings import ProcessSettings
+from shared.shipped_generators import default_generator
 from shared.webrtc.ice_servers import IceServer
 
 
@@ -40,8 +41,8 @@ class ReceiverSettings(ProcessSettings):
     ice_servers: tuple[IceServer, ...] = ()
     """Given to both sides of each connection; JSON, [{"url": "stun:..."}, ...]."""
 
-    generator: str = "warp"
-    """`warp`, the name of an embedded bundle, or a bundle's folder."""
+    generator: str = Field(default_factory=default_generator)
+    """`warp`, the name of an embedded bundle, or a bundle's folder; `lite` where it is shipped."""
 
     threads: Annotated[int, Field(ge=1, le=64)] = 1
     """Threads of one network inside the worker."""

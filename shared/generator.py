@@ -10,10 +10,8 @@ from shared.face_model import FaceModel
 from shared.features import Features
 from shared.onnx_generator import OnnxGenerator
 from shared.parameters import FloatArray, Image
+from shared.shipped_generators import SHIPPED_BUNDLES, WARP
 from shared.warp import WarpGenerator
-
-WARP = "warp"
-_ASSETS = Path(__file__).parent / "assets"
 
 
 class Generator(Protocol):
@@ -62,18 +60,24 @@ def load_generator(name_or_folder: str | Path, *, threads: int = 1) -> Generator
     """
     if str(name_or_folder) == WARP:
         return WarpGenerator()
-    for folder in (_ASSETS / name_or_folder, Path(name_or_folder)):
+    folder = find_bundle(name_or_folder)
+    bundle = load_bundle(folder)
+    trained, ours = bundle.manifest.face_model_version, FaceModel.load().version
+    if trained != ours:
+        raise ArtifactError(f"{folder}: trained with face model {trained}, this program has {ours}")
+    return OnnxGenerator(bundle, threads=threads)
+
+
+def find_bundle(name_or_folder: str | Path) -> Path:
+    """The folder of a bundle that comes with Kilocall, or the folder that is named.
+
+    Raises ArtifactError when neither holds a manifest.
+    """
+    for folder in (SHIPPED_BUNDLES / name_or_folder, Path(name_or_folder)):
         if (folder / MANIFEST_NAME).is_file():
-            bundle = load_bundle(folder)
-            trained, ours = bundle.manifest.face_model_version, FaceModel.load().version
-            if trained != ours:
-                raise ArtifactError(
-                    f"{folder}: trained with face model {trained}, this program has {ours}"
-                )
-            return OnnxGenerator(bundle, threads=threads)
-    known = ", ".join(
-        [WARP, *sorted(path.parent.name for path in _ASSETS.glob(f"*/{MANIFEST_NAME}"))]
-    )
+            return folder
+    shipped = sorted(path.parent.name for path in SHIPPED_BUNDLES.glob(f"*/{MANIFEST_NAME}"))
     raise ArtifactError(
-        f"generator {str(name_or_folder)!r}, known are {known} and folders with a {MANIFEST_NAME}"
+        f"generator {str(name_or_folder)!r}, known are {', '.join([WARP, *shipped])} "
+        f"and folders with a {MANIFEST_NAME}"
     )

@@ -4,8 +4,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from receiver.settings import ReceiverSettings
+from shared import shipped_generators
 from shared.errors import ArtifactError, InferenceError
 from shared.generator import load_generator
+from shared.shipped_generators import default_generator
 from tests.faces import textured_image
 from tests.tiny_bundle import SIZE, write_tiny_bundle
 
@@ -21,6 +24,16 @@ def refusal(folder: Path, **options: Any) -> str:
 def test_warp_needs_no_file() -> None:
     generator = load_generator("warp")
     assert (generator.name, generator.size, generator.history) == ("warp", 256, 0)
+
+
+def test_the_default_is_lite_where_it_is_shipped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shipped_generators, "SHIPPED_BUNDLES", tmp_path)
+    assert default_generator() == ReceiverSettings.read().generator == "warp"
+    (tmp_path / "lite").mkdir()
+    assert default_generator() == ReceiverSettings.read().generator == "lite"
+    assert ReceiverSettings.read(generator="warp").generator == "warp"
 
 
 def test_an_unknown_name() -> None:
