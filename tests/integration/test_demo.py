@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from shared.parameters import FloatArray
+from shared.shipped_generators import default_generator
 from shared.tracker import FaceTracker
 from tests.material import call_clip
 
@@ -122,7 +123,7 @@ def test_the_report_is_complete(portrait: Demo) -> None:
     report = portrait.report
     assert report.keys() >= _KEYS
     assert report["input"] == "portrait"
-    assert report["generator"] == "warp"
+    assert report["generator"] == default_generator()
     assert report["frames_out"] > 25
     assert 1 <= report["references_sent"] <= 4
     assert report["reference_bytes"] <= 15_000  # 2 kbit/s over a minute
