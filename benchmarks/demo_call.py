@@ -19,7 +19,8 @@ from rich.live import Live
 
 from benchmarks.child import Child
 from benchmarks.demo_settings import DemoSettings
-from benchmarks.link import Link, LinkSnapshot
+from benchmarks.link import Link
+from benchmarks.link_model import LinkSnapshot
 from benchmarks.live_table import live_table
 from benchmarks.played_call import PlayedCall
 from benchmarks.player import Player

@@ -16,7 +16,6 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import cast
 from urllib.parse import urlsplit
 
@@ -27,7 +26,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from benchmarks.link_model import LinkConditions, LinkCount, LinkDirection
+from benchmarks.link_model import (
+    IPV4_HEADER_BYTES,
+    UDP_HEADER_BYTES,
+    LinkConditions,
+    LinkDirection,
+    LinkSnapshot,
+    udp_traffic,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -43,20 +49,6 @@ _CANDIDATE = re.compile(
 )
 _FORWARDED_HEADERS = ("authorization", "content-type", "accept", "if-match")
 _RETURNED_HEADERS = ("content-type", "location", "etag", "link", "accept-post", "allow")
-
-
-@dataclass(frozen=True, slots=True)
-class LinkSnapshot:
-    """What the relay has seen so far."""
-
-    forward: LinkCount
-    """Sender to receiver."""
-
-    reverse: LinkCount
-    """Receiver to sender."""
-
-    strays: int
-    """Datagrams from addresses that belong to neither side; dropped."""
 
 
 def candidate_address(sdp: str) -> Address | None:
@@ -137,7 +129,9 @@ class _Relay:
 
     def forward(self, data: bytes, *, is_forward: bool) -> None:
         now_ns = time.monotonic_ns()
-        arrival_ns = self._directions[is_forward].admit(len(data), now_ns)
+        arrival_ns = self._directions[is_forward].admit(
+            IPV4_HEADER_BYTES + UDP_HEADER_BYTES + len(data), now_ns, udp_traffic(data)
+        )
         if arrival_ns is None or self._under_way >= _QUEUE_LIMIT:
             return
         out = self.receiver_side if is_forward else self.sender_side
@@ -186,10 +180,10 @@ class Link:
         self._server = _QuietServer(config)
         self._serving = asyncio.create_task(self._server.serve(sockets=[listener]))
 
-    def impair(self, forward: LinkConditions, reverse: LinkConditions | None = None) -> None:
-        """Make the link bad from now on, both ways alike unless told."""
-        self._forward.impair(forward)
-        self._reverse.impair(forward if reverse is None else reverse)
+    def impair(self, conditions: LinkConditions, *, seed: int | None = None) -> None:
+        """Make the link bad from now on, both ways alike; with losses of another seed if told."""
+        self._forward.impair(conditions, seed=seed)
+        self._reverse.impair(conditions, seed=None if seed is None else seed + 1)
 
     def snapshot(self) -> LinkSnapshot:
         strays = self._strays + sum(relay.strays for relay in self._relays.values())

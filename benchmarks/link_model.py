@@ -1,9 +1,13 @@
-"""What a link does to one direction's datagrams: lose, delay, narrow. Pure and seeded."""
+"""What a link does to one direction's packets: lose, delay, narrow, count. Pure and seeded."""
 
 import random
 from dataclasses import dataclass
+from enum import Enum
 
 from shared.errors import ConfigError
+
+IPV4_HEADER_BYTES = 20
+UDP_HEADER_BYTES = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,7 +15,7 @@ class LinkConditions:
     """One direction of a link. The default does nothing."""
 
     loss: float = 0.0
-    """Probability of losing a datagram, independent of the others, in [0, 1)."""
+    """Probability of losing a packet, independent of the others, in [0, 1)."""
 
     delay_ms: float = 0.0
     """One-way delay; >= 0."""
@@ -20,7 +24,7 @@ class LinkConditions:
     """Half-width of the uniform variation of the delay, in [0, delay_ms]; may reorder."""
 
     rate_bps: float = 0.0
-    """Bits per second of IP payload; 0 means unlimited."""
+    """Bits per second of IP packets, their headers included; 0 means unlimited."""
 
     queue_ms: float = 200.0
     """What a narrow link buffers before it drops from the tail; > 0."""
@@ -36,44 +40,98 @@ class LinkConditions:
             raise ConfigError("a link's rate and queue are positive")
 
 
+class Traffic(Enum):
+    """What a packet carries."""
+
+    DATA = "data"
+    """DTLS: the channels and the handshake."""
+
+    AUDIO = "audio"
+    """RTP and RTCP."""
+
+    CONNECTION = "connection"
+    """STUN and other UDP."""
+
+    SIGNALING = "signaling"
+    """TCP: WHIP."""
+
+
+def udp_traffic(payload: bytes) -> Traffic:
+    """By the first byte (RFC 7983)."""
+    first = payload[0] if payload else 0
+    if 20 <= first <= 63:
+        return Traffic.DATA
+    return Traffic.AUDIO if 128 <= first <= 191 else Traffic.CONNECTION
+
+
 @dataclass(frozen=True, slots=True)
 class LinkCount:
-    """What one direction has carried since it began."""
+    """What was handed to one direction since it began, lost packets included.
 
-    datagrams: int = 0
-    """Datagrams handed in."""
+    Bytes are those of IP packets, headers included.
+    """
 
-    payload_bytes: int = 0
-    """Their UDP payload."""
-
+    packets: int = 0
     lost: int = 0
-    """Datagrams dropped at random or from the queue's tail."""
+    """Packets dropped at random or from the queue's tail."""
+
+    data_bytes: int = 0
+    audio_bytes: int = 0
+    connection_bytes: int = 0
+    signaling_bytes: int = 0
+
+    def __sub__(self, earlier: "LinkCount") -> "LinkCount":
+        """What came between two counts of one direction."""
+        return LinkCount(
+            self.packets - earlier.packets,
+            self.lost - earlier.lost,
+            self.data_bytes - earlier.data_bytes,
+            self.audio_bytes - earlier.audio_bytes,
+            self.connection_bytes - earlier.connection_bytes,
+            self.signaling_bytes - earlier.signaling_bytes,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class LinkSnapshot:
+    """What a link has carried so far."""
+
+    forward: LinkCount
+    """Sender to receiver."""
+
+    reverse: LinkCount
+    """Receiver to sender."""
+
+    strays: int
+    """Packets that belong to neither side; dropped."""
 
 
 class LinkDirection:
-    """Decides for each datagram when it leaves the link, if at all."""
+    """Decides for each packet when it leaves the link, if at all."""
 
     def __init__(self, *, seed: int) -> None:
         self._seed = seed
         self._random = random.Random(seed)
         self._busy_until_ns = 0
         self._conditions = LinkConditions()
-        self._datagrams = self._payload_bytes = self._lost = 0
+        self._packets = self._lost = 0
+        self._bytes = dict.fromkeys(Traffic, 0)
 
-    def impair(self, conditions: LinkConditions) -> None:
-        """Use these conditions from the next datagram on; the seed's pattern starts anew."""
+    def impair(self, conditions: LinkConditions, *, seed: int | None = None) -> None:
+        """Use these conditions from the next packet on; the seed's pattern starts anew."""
+        self._seed = self._seed if seed is None else seed
         self._random = random.Random(self._seed)
         self._conditions = conditions
 
-    def admit(self, size: int, now_ns: int) -> int | None:
-        """The time in ns at which a datagram of `size` bytes arrives, or None: it is lost.
+    def admit(self, size: int, now_ns: int, traffic: Traffic = Traffic.DATA) -> int | None:
+        """The time in ns at which an IP packet of `size` bytes arrives, or None: it is lost.
 
-        Every datagram draws its random numbers, lost or not, so that a seed names one pattern
+        Every packet draws its random numbers, lost or not, so that a seed names one pattern
         of losses whatever the other conditions are.
         """
         conditions = self._conditions
-        self._datagrams += 1
-        self._payload_bytes += size
+        self._packets += 1
+        self._bytes[traffic] += size
         is_lost = self._random.random() < conditions.loss
         deviation_ms = (2 * self._random.random() - 1) * conditions.jitter_ms
         start_ns = max(now_ns, self._busy_until_ns) if conditions.rate_bps else now_ns
@@ -87,4 +145,4 @@ class LinkDirection:
 
     @property
     def count(self) -> LinkCount:
-        return LinkCount(self._datagrams, self._payload_bytes, self._lost)
+        return LinkCount(self._packets, self._lost, *(self._bytes[kind] for kind in Traffic))

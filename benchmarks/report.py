@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from benchmarks.agreement import Agreement
-from benchmarks.link import LinkSnapshot
+from benchmarks.link_model import LinkSnapshot
 from benchmarks.machine import MachineFacts
 from benchmarks.played_call import PlayedCall
 from shared.errors import ArtifactError

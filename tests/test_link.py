@@ -111,8 +111,8 @@ async def test_a_call_flows_through_the_relay_and_suffers_there() -> None:
             channel.send(b"clean")
             assert await asyncio.wait_for(echoed.get(), 5) == b"clean"
             before = link.snapshot()
-            assert before.forward.datagrams > 0
-            assert before.reverse.datagrams > 0
+            assert before.forward.packets > 0
+            assert before.reverse.packets > 0
             assert before.forward.lost == before.reverse.lost == 0
 
             link.impair(LinkConditions(loss=0.5, delay_ms=5))

@@ -54,8 +54,8 @@ def test_it_counts_what_it_carried() -> None:
     direction = LinkDirection(seed=1)
     direction.impair(LinkConditions(loss=0.5))
     lost = sum(direction.admit(60, i) is None for i in range(100))
-    assert direction.count.datagrams == 100
-    assert direction.count.payload_bytes == 6000
+    assert direction.count.packets == 100
+    assert direction.count.data_bytes == 6000
     assert direction.count.lost == lost
 
 
