@@ -68,9 +68,13 @@ class PartyStream:
         metrics: Metrics,
         link: PublisherLink,
         settings: StreamSettings | None = None,
+        player: FramePlayer | None = None,
         on_state: Callable[[PartyState], None] = lambda state: None,
     ) -> None:
-        """`on_state` hears of every change, statistics included (once a second)."""
+        """`player`: one that a benchmark watches, in place of one with these settings.
+
+        `on_state` hears of every change, statistics included (once a second).
+        """
         settings = settings or StreamSettings()
         self._engine = engine
         self._clock = clock
@@ -80,7 +84,9 @@ class PartyStream:
         self._loop = asyncio.get_running_loop()
         self._lane = engine.open_lane()
         self._decoder = FaceDecoder()
-        self._player = FramePlayer(playout=settings.playout, concealment=settings.concealment)
+        self._player = player or FramePlayer(
+            playout=settings.playout, concealment=settings.concealment
+        )
         self._feedback = Feedback(
             link, decoder=self._decoder, metrics=metrics, settings=settings.reports
         )
