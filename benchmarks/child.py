@@ -42,13 +42,21 @@ class Child:
 
     @classmethod
     async def start(
-        cls, module: str, arguments: Sequence[str], environment: Mapping[str, str]
+        cls,
+        module: str,
+        arguments: Sequence[str],
+        environment: Mapping[str, str],
+        *,
+        has_input: bool = False,
     ) -> Self:
-        """Run `python -m module arguments`; `environment` is added to this process's own."""
+        """Run `python -m module arguments`; `environment` is added to this process's own.
+
+        `has_input`: `write_line` reaches its standard input.
+        """
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             *("-m", "benchmarks.leash", str(os.getpid()), module, *arguments),
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE if has_input else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             limit=_LINE_LIMIT_BYTES,
@@ -71,6 +79,12 @@ class Child:
             self._lines.append(text)
             if is_output and not self._output.full():
                 self._output.put_nowait(text)
+
+    def write_line(self, text: str) -> None:
+        """A line for its standard input, which it was started with. One that ended hears nothing;
+        `next_line` says so."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(text.encode() + b"\n")
 
     async def next_line(self) -> str:
         """The next line of its standard output. Raises ChildError when it ends before."""
