@@ -74,12 +74,12 @@ class Feedback:
         """A parameter message was decoded."""
         self._reports.receive(message, arrival_ns)
 
-    def report_if_due(self, now_ns: int, *, jitter_ms: float) -> None:
+    def report_if_due(self, now_ns: int) -> None:
         """Send the report that is due, if one is."""
         due_ns = self._reports.due_ns()
         held = self._decoder.held()
         if due_ns is None or due_ns > now_ns or held is None:
             return
-        report = self._reports.report(held, jitter_ms=jitter_ms, now_ns=now_ns)
+        report = self._reports.report(held, now_ns=now_ns)
         if not self._link.send_parameters(report.pack()):
             self._metrics.count("drops", "report")

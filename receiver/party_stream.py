@@ -163,7 +163,7 @@ class PartyStream:
             self._messages_came.set()
         else:
             self._metrics.count("messages_dropped", "parameters_implausible_time")
-        self._report_if_due(now_ns)
+        self._feedback.report_if_due(now_ns)
 
     def on_audio(self, packet: OpusPacket) -> None:
         """A packet of the party's sound, as it came."""
@@ -240,9 +240,6 @@ class PartyStream:
             self._lacking_since_ns = now_ns
             self._feedback.request(RefreshTarget.REFERENCE, now_ns)
 
-    def _report_if_due(self, now_ns: int) -> None:
-        self._feedback.report_if_due(now_ns, jitter_ms=self._player.playout.jitter_ms)
-
     def _sound_release_ns(self, capture_time: int) -> int | None:
         due_ns = self._player.release_ns(capture_time)
         return None if due_ns is None else due_ns + int(self._pictures.render_ns)
@@ -263,7 +260,7 @@ class PartyStream:
         while True:
             await asyncio.sleep(_HOUSEKEEPING_SECONDS)
             now_ns = self._clock.now_ns()
-            self._report_if_due(now_ns)
+            self._feedback.report_if_due(now_ns)
             self._references.expire(now_ns)
             state = replace(self._state, interrupted=self._liveness.life(now_ns) is not Life.ALIVE)
             statistics = self._statistics.read(

@@ -9,6 +9,7 @@ since each further intra message costs more than the report.
 
 from dataclasses import dataclass
 
+from shared.clock import ns_from_ticks, ticks_difference
 from shared.codec import DecodedMessage
 from shared.receiver_report import ReceiverReport
 from shared.sequence import sequence_difference
@@ -30,8 +31,11 @@ class ReportSchedule:
 
     def __init__(self, settings: ReportSettings | None = None) -> None:
         self._settings = settings or ReportSettings()
-        self._newest: int | None = None
+        self._newest: tuple[int, int] | None = None
+        """(sequence, capture time) of the newest message."""
         self._newest_arrival_ns = 0
+        self._transit_ns = 0
+        """Of the newest message, less that of the first."""
         self._received = 0
         self._expected = 0
         self._intra_seen = False
@@ -43,15 +47,20 @@ class ReportSchedule:
         """A message was decoded."""
         self._received += 1
         self._intra_seen |= message.intra
+        capture_time = message.frames[-1].capture_time
         if self._newest is None:
             self._expected += 1
         else:
-            step = sequence_difference(message.sequence, self._newest)
+            sequence, earlier_time = self._newest
+            step = sequence_difference(message.sequence, sequence)
             if step <= 0:
                 return
             # An encoder that starts anew jumps; nothing was lost then.
             self._expected += step if step < 1000 else 1
-        self._newest = message.sequence
+            # Step by step, for capture times wrap.
+            self._transit_ns += arrival_ns - self._newest_arrival_ns
+            self._transit_ns -= ns_from_ticks(ticks_difference(capture_time, earlier_time))
+        self._newest = (message.sequence, capture_time)
         self._newest_arrival_ns = arrival_ns
 
     def due_ns(self) -> int | None:
@@ -64,7 +73,7 @@ class ReportSchedule:
         interval_ms = settings.hurry_interval_ms if self._intra_seen else settings.interval_ms
         return self._sent_ns + int(interval_ms * 1e6)
 
-    def report(self, held: tuple[int, int], *, jitter_ms: float, now_ns: int) -> ReceiverReport:
+    def report(self, held: tuple[int, int], *, now_ns: int) -> ReceiverReport:
         """The report that is due; `held` is `FaceDecoder.held`'s."""
         lost = max(self._expected - self._received, 0)
         share = lost / self._expected if self._expected > 0 else 0.0
@@ -77,6 +86,5 @@ class ReportSchedule:
             newest=newest,
             held=bits,
             delay_ms=max(now_ns - self._newest_arrival_ns, 0) // 1_000_000,
-            loss=share,
-            jitter_ms=round(jitter_ms),
+            transit_ms=self._transit_ns // 1_000_000,
         )

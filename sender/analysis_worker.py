@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from sender.analysis import Analysis, FaceAnalyser
 from sender.capture import CapturedFrame, FrameSlot
+from sender.loss_meter import LossMeter
 from sender.rate_control import MessagePlanner, OutgoingMessage, PackingControl
 from sender.reference_encoder import EncodedReference
 from sender.reference_rate import ReferenceRate
@@ -66,6 +67,7 @@ class AnalysisWorker:
         self._on_failure = on_failure
         self._on_analysed = on_analysed
         self._packing = PackingControl(frames_per_message)
+        self._loss_meter = LossMeter()
         self._planner = MessagePlanner(self._packing)
         self._encoder = FaceEncoder()
         self._reference_rate = ReferenceRate()
@@ -122,6 +124,7 @@ class AnalysisWorker:
     def _start_session(self) -> None:
         self._encoder = FaceEncoder()
         self._reference_rate = ReferenceRate()
+        self._loss_meter = LossMeter()
         self._planner.restart()
         self._sent_ns.clear()
         self._listening = True
@@ -137,13 +140,15 @@ class AnalysisWorker:
 
     def _report(self, report: ReceiverReport, time_ns: int) -> None:
         self._encoder.acknowledge(report)
-        self._packing.report(report.loss, time_ns)
-        self._metrics.set_gauge("loss", report.loss)
+        self._loss_meter.report(report)
+        loss = self._loss_meter.loss
+        self._packing.report(loss, time_ns)
+        self._metrics.set_gauge("loss", loss)
         self._metrics.set_gauge("frames_per_message", self._packing.frames_per_message)
         sent_ns = self._sent_ns.get(report.newest)
         if sent_ns is not None:
             round_trip_ns = max(time_ns - sent_ns - report.delay_ms * 1_000_000, 0)
-            self._reference_rate.report(round_trip_ns, report.loss)
+            self._reference_rate.report(round_trip_ns, loss)
             self._metrics.set_gauge("round_trip_ms", round_trip_ns / 1e6)
 
     def _run(self) -> None:

@@ -1,4 +1,4 @@
-"""What the receiver holds and how the link is; also the ping. Rides the `parameters` channel."""
+"""What the receiver holds and when it came; also the ping. Rides the `parameters` channel."""
 
 import struct
 from dataclasses import dataclass
@@ -7,8 +7,9 @@ from shared.errors import BitstreamError
 from shared.parameter_message import BITSTREAM_VERSION, MessageKind, message_kind
 
 HELD_BITS = 32
+TRANSIT_BITS = 16
 
-_LAYOUT = struct.Struct(">BHIHBB")
+_LAYOUT = struct.Struct(">BHIHH")
 REPORT_BYTES = _LAYOUT.size
 _FIRST_BYTE = BITSTREAM_VERSION << 5 | MessageKind.REPORT << 3
 
@@ -17,8 +18,9 @@ _FIRST_BYTE = BITSTREAM_VERSION << 5 | MessageKind.REPORT << 3
 class ReceiverReport:
     """Sent a few times a second while parameter messages arrive.
 
-    The round trip, as the sender computes it: time since it sent message `newest`, less
-    `delay_ms`. Reports may come late, twice or never.
+    The sender computes the round trip (time since it sent `newest`, less `delay_ms`), losses
+    (the zeros of `held`) and how the way's delay changes (`transit_ms`, less its own time from
+    capture to sending). Reports may come late, twice or never.
     """
 
     newest: int
@@ -30,11 +32,9 @@ class ReceiverReport:
     delay_ms: int
     """From the arrival of `newest` to this report, 0..65535; saturates."""
 
-    loss: float
-    """Share of the messages lost since the last report, 0..1, in steps of 1/255."""
-
-    jitter_ms: int
-    """Interarrival jitter (RFC 3550, 6.4.1), 0..255; saturates."""
+    transit_ms: int
+    """Arrival of `newest` minus capture of its last frame, both clocks as they are, so only
+    differences mean anything; modulo 2**16."""
 
     def pack(self) -> bytes:
         """REPORT_BYTES bytes."""
@@ -43,8 +43,7 @@ class ReceiverReport:
             self.newest,
             self.held,
             min(self.delay_ms, 0xFFFF),
-            round(min(max(self.loss, 0.0), 1.0) * 255),
-            min(self.jitter_ms, 0xFF),
+            self.transit_ms % (1 << TRANSIT_BITS),
         )
 
     @classmethod
@@ -60,7 +59,5 @@ class ReceiverReport:
             raise BitstreamError(
                 f"receiver report of {len(data)} bytes, at least {REPORT_BYTES} are needed"
             )
-        _, newest, held, delay_ms, loss, jitter_ms = _LAYOUT.unpack_from(data)
-        return cls(
-            newest=newest, held=held, delay_ms=delay_ms, loss=loss / 255, jitter_ms=jitter_ms
-        )
+        _, newest, held, delay_ms, transit_ms = _LAYOUT.unpack_from(data)
+        return cls(newest=newest, held=held, delay_ms=delay_ms, transit_ms=transit_ms)

@@ -194,7 +194,7 @@ async def test_what_the_receiver_says_reaches_the_worker(monkeypatch: pytest.Mon
     call.session.on_control(pack_control(ReferenceHeld(3, 2)))
     call.session.on_control(pack_control(RefreshRequest(RefreshTarget.PARAMETERS)))
     call.session.on_control(pack_control(RefreshRequest(RefreshTarget.REFERENCE)))
-    report = ReceiverReport(newest=7, held=0, delay_ms=0, loss=0.0, jitter_ms=0)
+    report = ReceiverReport(newest=7, held=0, delay_ms=0, transit_ms=0)
     call.session.on_parameters(report.pack())
     assert call.worker.told == [(3, 2), "intra", "resend", 7]
     await call.hang_up()

@@ -24,7 +24,7 @@ def face(seed: int, capture_time: int) -> FaceParameters:
 def report(decoder: FaceDecoder) -> ReceiverReport:
     held = decoder.held()
     assert held is not None
-    return ReceiverReport(newest=held[0], held=held[1], delay_ms=0, loss=0.0, jitter_ms=0)
+    return ReceiverReport(newest=held[0], held=held[1], delay_ms=0, transit_ms=0)
 
 
 def assert_same(received: tuple[FaceParameters, ...], expected: tuple[FaceParameters, ...]) -> None:

@@ -108,7 +108,7 @@ def play(
         assert player.receive(decoded, arrival_ns)
         held = decoder.held()
         if held is not None and not next(loss):
-            encoder.acknowledge(ReceiverReport(*held, delay_ms=0, loss=0, jitter_ms=0))
+            encoder.acknowledge(ReceiverReport(*held, delay_ms=0, transit_ms=0))
     return Played(shown, driven, latencies_ms, player.playout.delay_ms, player.counts)
 
 

@@ -79,7 +79,7 @@ async def test_the_portrait_arrives_with_its_reference_and_says_goodbye() -> Non
             frames += decoder.decode(message).frames
         held = decoder.held()
         assert held is not None
-        report = ReceiverReport(held[0], held[1], delay_ms=0, loss=0.0, jitter_ms=0)
+        report = ReceiverReport(held[0], held[1], delay_ms=0, transit_ms=0)
         stream.link.send_parameters(report.pack())
         count = len(stream.parameters)
         await until(lambda: len(stream.parameters) >= count + 10, seconds=20)
