@@ -100,15 +100,21 @@ class Hello:
     frame_rate_hz: float
     """Frames a second that this side will send; > 0."""
 
+    in_band_version: int = 0
+    """Of the parameters inside Opus packets that this side reads (`shared.in_band`); 0: none."""
+
     protocol_version: int = PROTOCOL_VERSION
 
     def _fields(self) -> dict[str, object]:
-        return {
+        fields: dict[str, object] = {
             "v": self.protocol_version,
             "m": self.face_model_version,
             "d": self.face_model_digest,
             "r": self.frame_rate_hz,
         }
+        if self.in_band_version:
+            fields["b"] = self.in_band_version
+        return fields
 
     @classmethod
     def _read(cls, fields: MessageFields) -> "Hello":
@@ -120,6 +126,7 @@ class Hello:
             face_model_version=fields.integer("m", 0, 2**31),
             face_model_digest=fields.binary("d", DIGEST_BYTES, DIGEST_BYTES),
             frame_rate_hz=fields.number("r", 1.0, FRAME_RATE_MAX_HZ),
+            in_band_version=fields.integer("b", 0, 2**31) if fields.has("b") else 0,
         )
 
 

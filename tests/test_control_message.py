@@ -1,6 +1,7 @@
 """Control messages: what is packed is parsed, and nothing else gets through."""
 
 import contextlib
+from dataclasses import replace
 from typing import Any
 
 import msgpack
@@ -68,6 +69,7 @@ _PLAIN: list[KnownMessage] = [
     RefreshRequest(RefreshTarget.REFERENCE),
     Mode(CallMode.REBUILT, FaceState.SEVERAL, muted=True),
     Bye(ByeReason.REPLACED),
+    replace(_HELLO, in_band_version=1),
 ]
 _ALL: list[KnownMessage] = [*_PLAIN, _begin(), _begin(identity=None)]
 
@@ -232,3 +234,11 @@ def test_any_field_parses_or_is_refused(message: KnownMessage, fields: dict[str,
     if isinstance(parsed, ReferenceBegin):
         assert np.isfinite(parsed.parameters.vector).all()
         assert parsed.crop.size >= 1.0
+
+
+def test_a_greeting_that_says_nothing_of_in_band_parameters_reads_none() -> None:
+    fields = msgpack.unpackb(pack_control(replace(_HELLO, in_band_version=3)))
+    assert fields.pop("b") == 3
+    silent = parse_control(msgpack.packb(fields))
+    assert isinstance(silent, Hello)
+    assert silent.in_band_version == 0
