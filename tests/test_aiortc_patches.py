@@ -11,11 +11,11 @@ import aiortc.rtcsctptransport as sctp
 import ifaddr
 import OpenSSL.SSL
 import pytest
-from aiortc import RTCRtpSender
+from aiortc import RTCRtpReceiver, RTCRtpSender
 from aiortc.codecs import CODECS
 from aiortc.codecs.vpx import Vp8Encoder
 from aiortc.rtcdtlstransport import SRTP_PROFILES, RTCCertificate
-from aiortc.rtp import RtcpSenderInfo, RtcpSrPacket
+from aiortc.rtp import RtcpByePacket, RtcpRrPacket, RtcpSenderInfo, RtcpSrPacket
 
 from shared.clock import ticks_from_ntp
 from shared.webrtc import aiortc_patches
@@ -188,6 +188,47 @@ def test_the_cipher_with_the_smallest_records_comes_first() -> None:
     connection = OpenSSL.SSL.Connection(certificate._create_ssl_context(SRTP_PROFILES))
     dtls_1_2 = [name for name in connection.get_cipher_list() if name.startswith("ECDHE")]
     assert dtls_1_2[0] == "ECDHE-ECDSA-CHACHA20-POLY1305"
+
+
+def test_the_srtp_profile_with_the_smallest_tags_comes_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    offered: list[bytes] = []
+    monkeypatch.setattr(
+        OpenSSL.SSL.Context, "set_tlsext_use_srtp", lambda self, profiles: offered.append(profiles)
+    )
+    certificate: Any = RTCCertificate.generateCertificate()
+    certificate._create_ssl_context(SRTP_PROFILES)
+    names = offered[0].split(b":")
+    assert names[0] == b"SRTP_AES128_CM_SHA1_80"
+    assert sorted(names) == sorted(profile.openssl_profile for profile in SRTP_PROFILES)
+
+
+async def test_what_rides_in_receiver_reports_reaches_the_other_side() -> None:
+    wire = Wire()
+    receiver: Any = RTCRtpReceiver("audio", wire)  # type: ignore[arg-type]
+    riders = iter([b"first", None])
+    aiortc_patches.ride_receiver_reports(receiver, lambda: next(riders))
+    report = RtcpRrPacket(ssrc=1, reports=[])
+    await receiver._send_rtcp(report)
+    await receiver._send_rtcp(report)
+    await receiver._send_rtcp(RtcpByePacket(sources=[1]))  # asks for no rider
+    assert [len(data) for data in wire.sent] == [len(bytes(report)) + 20, len(bytes(report)), 8]
+
+    heard: list[bytes] = []
+    passed_on: list[bytes] = []
+
+    async def handle(data: bytes) -> None:
+        passed_on.append(data)
+
+    other: Any = Wire()
+    other._handle_rtcp_data = handle
+    sender = RTCRtpSender("audio", other)
+    aiortc_patches.tap_riders(sender, heard.append)
+    for data in wire.sent:
+        await other._handle_rtcp_data(data)
+    assert heard == [b"first"]
+    assert passed_on == wire.sent
 
 
 def test_loopback_serves_where_there_is_no_network(monkeypatch: pytest.MonkeyPatch) -> None:
