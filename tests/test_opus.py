@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from shared.clock import TICKS_MODULUS, ticks_difference
 from shared.errors import BitstreamError
+from shared.in_band import embed
+from shared.opus_padding import add_padding
 from shared.webrtc.aiortc_patches import CaptureTimed, RtpArrival, SenderReport
 from shared.webrtc.audio import OpusArrivals, OpusPacket, OpusPacketTrack, opus_duration
 from shared.webrtc.opus_sdp import OpusPreferences, prefer_opus
@@ -86,6 +88,48 @@ def test_other_codecs_other_streams_and_bad_packets_are_dropped_and_named() -> N
     bad = arrival(2, 0)
     arrivals.on_rtp(RtpArrival(b"", 96, "opus", 2, 0, bad.ssrc, 0))
     assert drops == ["audio_codec", "audio_undated", "audio_invalid"]
+
+
+def carried(payload: bytes, sequence: int = 1) -> RtpArrival:
+    return RtpArrival(payload, 96, "opus", sequence, 960 * sequence, 1, 0)
+
+
+def test_parameters_are_taken_out_of_packets_dated_or_not() -> None:
+    packets: list[OpusPacket] = []
+    messages: list[bytes] = []
+    arrivals = OpusArrivals(packets.append, lambda reason: None)
+    arrivals.read_in_band(messages.append)
+    sound = bytes([9 << 3]) + b"voice"
+    arrivals.on_rtp(carried(embed(sound, [b"one"])))
+    arrivals.on_report(SenderReport(ssrc=1, capture_time=0, timestamp=0))
+    arrivals.on_rtp(carried(embed(sound, [b"two", b"three"]), 2))
+    arrivals.on_rtp(carried(embed(sound, [b"two", b"three"]), 2))  # repeated by the network
+    arrivals.on_rtp(carried(sound, 3))
+    assert messages == [b"one", b"two", b"three", b"two", b"three"]
+    assert [packet.payload for packet in packets] == [sound] * 3
+    assert {packet.duration for packet in packets} == {960}
+
+
+def test_foreign_padding_is_passed_on_and_damage_is_counted() -> None:
+    packets: list[OpusPacket] = []
+    drops: list[str] = []
+    sound = bytes([9 << 3]) + b"voice"
+    foreign = add_padding(sound, bytes(300))
+    damaged = bytearray(embed(sound, [b"one"]))
+    damaged[-1] ^= 1
+    truncated = add_padding(sound, bytes(300))[:200]
+    not_ours = OpusArrivals(packets.append, drops.append)
+    ours = OpusArrivals(packets.append, drops.append)
+    ours.read_in_band(lambda message: drops.append("message"))
+    for arrivals in (not_ours, ours):
+        arrivals.on_report(SenderReport(ssrc=1, capture_time=0, timestamp=0))
+        for payload in (foreign, bytes(damaged)):
+            arrivals.on_rtp(carried(payload))
+    assert [packet.payload for packet in packets] == [foreign, bytes(damaged)] * 2
+    assert drops == ["in_band_damaged"]
+    ours.on_rtp(carried(truncated))
+    ours.on_rtp(carried(bytes([3, 0x41]) + b"\xff" * 60_000))
+    assert drops[1:] == ["audio_invalid", "audio_invalid"]
 
 
 async def test_timestamps_follow_capture_times_exactly() -> None:

@@ -11,6 +11,7 @@ from av import Packet
 
 from shared.clock import TICKS_MODULUS, TICKS_PER_SECOND
 from shared.errors import BitstreamError
+from shared.in_band import extract
 from shared.sequence import extend_sequence, sequence_difference
 from shared.webrtc.aiortc_patches import RtpArrival, SenderReport
 
@@ -72,6 +73,10 @@ class OpusArrivals:
 
     A packet that comes before the first report cannot be dated and is dropped, as is one that
     is no Opus; `on_drop` hears why. Late and repeated ones pass: the release decides on time.
+
+    Parameter messages inside the packets are taken out first, and the packets passed on without
+    them, byte for byte as the sender's encoder made them: what they say is for us alone, and some
+    decoders do not skip padding as well as they should.
     """
 
     def __init__(
@@ -81,10 +86,15 @@ class OpusArrivals:
         self._on_drop = on_drop
         self._report: SenderReport | None = None
         self._newest_sequence: int | None = None
+        self._on_message: Callable[[bytes], None] | None = None
         self.received = 0
         """Packets that came, dated or not."""
         self.lost = 0
         """Gaps in the sequence so far, less what came late."""
+
+    def read_in_band(self, on_message: Callable[[bytes], None]) -> None:
+        """Hand parameter messages inside the packets to `on_message`; else they stay inside."""
+        self._on_message = on_message
 
     def on_report(self, report: SenderReport) -> None:
         self._report = report
@@ -94,20 +104,32 @@ class OpusArrivals:
             self._on_drop("audio_codec")
             return
         self._count(packet.sequence_number)
+        try:
+            payload = self._take_messages(packet.payload)
+            duration = opus_duration(payload)
+        except BitstreamError:
+            self._on_drop("audio_invalid")
+            return
         # A report names its stream; one of an earlier stream dates nothing.
         if self._report is None or self._report.ssrc != packet.ssrc:
             self._on_drop("audio_undated")
-            return
-        try:
-            duration = opus_duration(packet.payload)
-        except BitstreamError:
-            self._on_drop("audio_invalid")
             return
         # Signed, as packets older than the report are dated by it too.
         behind = sequence_difference(packet.timestamp, self._report.timestamp, bits=32)
         ticks = behind * TICKS_PER_SECOND // SAMPLE_RATE_HZ
         capture_time = (self._report.capture_time + ticks) % TICKS_MODULUS
-        self._on_packet(OpusPacket(packet.payload, duration, capture_time))
+        self._on_packet(OpusPacket(payload, duration, capture_time))
+
+    def _take_messages(self, payload: bytes) -> bytes:
+        """The packet without its messages, which are handed on."""
+        if self._on_message is None or len(payload) > MAX_PAYLOAD_BYTES:
+            return payload
+        found = extract(payload)
+        if found.damaged:
+            self._on_drop("in_band_damaged")
+        for message in found.messages:
+            self._on_message(message)
+        return found.payload
 
     def _count(self, sequence: int) -> None:
         self.received += 1
