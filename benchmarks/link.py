@@ -114,6 +114,7 @@ class _Relay:
     def __init__(self, forward: LinkDirection, reverse: LinkDirection) -> None:
         self._directions = {True: forward, False: reverse}
         self._under_way = 0
+        self.first_ns: int | None = None
         self.strays = 0
         self.sender_side = _Side(self, is_forward=True)
         self.receiver_side = _Side(self, is_forward=False)
@@ -129,6 +130,7 @@ class _Relay:
 
     def forward(self, data: bytes, *, is_forward: bool) -> None:
         now_ns = time.monotonic_ns()
+        self.first_ns = self.first_ns or now_ns
         arrival_ns = self._directions[is_forward].admit(
             IPV4_HEADER_BYTES + UDP_HEADER_BYTES + len(data), now_ns, udp_traffic(data)
         )
@@ -162,6 +164,7 @@ class Link:
         self._reverse = LinkDirection(seed=seed + 1)
         self._relays: dict[str, _Relay] = {}
         self._strays = 0
+        self._newest: _Relay | None = None
         self._client = httpx.AsyncClient(timeout=30, trust_env=False)
         self._server: uvicorn.Server | None = None
         self._serving: asyncio.Task[None] | None = None
@@ -184,6 +187,11 @@ class Link:
         """Make the link bad from now on, both ways alike; with losses of another seed if told."""
         self._forward.impair(conditions, seed=seed)
         self._reverse.impair(conditions, seed=None if seed is None else seed + 1)
+
+    @property
+    def first_udp_ns(self) -> int | None:
+        """Monotonic time of the newest session's first datagram: signalling was over then."""
+        return None if self._newest is None else self._newest.first_ns
 
     def snapshot(self) -> LinkSnapshot:
         strays = self._strays + sum(relay.strays for relay in self._relays.values())
@@ -221,6 +229,7 @@ class Link:
         if response.status_code != 201 or relay.receiver_side.peer is None:
             relay.close()
             return response
+        self._newest = relay
         self._relays[urlsplit(response.headers.get("location", "")).path] = relay
         logger.info("link: %s <-> %s", relay.sender_side.peer, relay.receiver_side.peer)
         headers = {

@@ -1,0 +1,135 @@
+"""What both ends of a call write down: frames and messages sent, messages come, faces shown.
+
+All times are monotonic nanoseconds, which all processes of one machine share; capture times
+are 90 kHz ticks modulo 2^32, as on the wire.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from receiver.concealment import ShownFace
+from receiver.frame_player import FramePlayer
+from receiver.parameter_track import SampleKind
+from shared.codec import DecodedMessage, FaceDecoder
+from shared.parameters import PARAMETER_SIZE, FloatArray
+
+IntArray = NDArray[np.int64]
+
+_KINDS = list(SampleKind)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SentCall:
+    """The sender's side of a call."""
+
+    ticks_at_zero: int
+    """The capture clock at monotonic time 0, modulo 2^32."""
+
+    frames: IntArray
+    """(F, 2) capture ns and index in the recording, of each frame of the camera."""
+
+    messages: IntArray
+    """(M, 2) ns and bytes of each message handed to the transport."""
+
+    coded: IntArray
+    """(C, 2) ns of its message, and capture time, of each frame in one."""
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        with np.load(path) as found:
+            return cls(
+                int(found["ticks_at_zero"]), found["frames"], found["messages"], found["coded"]
+            )
+
+
+class SentLog:
+    """Grows while the call is made; frames are added by one thread, messages by another."""
+
+    def __init__(self, ticks_at_zero: int) -> None:
+        self._ticks_at_zero = ticks_at_zero
+        self._frames: list[tuple[int, int]] = []
+        self._messages: list[tuple[int, int]] = []
+        self._coded: list[tuple[int, int]] = []
+        self._decoder = FaceDecoder()
+
+    def add_frame(self, time_ns: int, index: int) -> None:
+        self._frames.append((time_ns, index))
+
+    def add_message(self, now_ns: int, message: bytes) -> None:
+        """A message of the encoder, all of which come here."""
+        self._messages.append((now_ns, len(message)))
+        for frame in self._decoder.decode(message).frames:
+            self._coded.append((now_ns, frame.capture_time))
+
+    def save(self, path: Path) -> None:
+        np.savez(
+            path,
+            ticks_at_zero=self._ticks_at_zero,
+            frames=_table(self._frames, 2),
+            messages=_table(self._messages, 2),
+            coded=_table(self._coded, 2),
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ShownCall:
+    """The receiver's side of a call."""
+
+    arrivals: IntArray
+    """(A, 2) ns of its message, and capture time, of each frame that came."""
+
+    ticks: IntArray
+    """(T, 3) ns, capture time shown, and index of the sample's kind in `SampleKind`."""
+
+    vectors: FloatArray
+    """(T, 35) what each tick showed."""
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        with np.load(path) as found:
+            return cls(found["arrivals"], found["ticks"], found["vectors"])
+
+    def kinds(self) -> list[SampleKind]:
+        """Of each tick."""
+        return [_KINDS[number] for number in self.ticks[:, 2]]
+
+
+class WatchedPlayer(FramePlayer):
+    """A player that writes down what comes and what it shows."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._arrivals: list[tuple[int, int]] = []
+        self._ticks: list[tuple[int, int, int]] = []
+        self._vectors: list[FloatArray] = []
+
+    def receive(self, message: DecodedMessage, arrival_ns: int) -> bool:
+        for frame in message.frames:
+            self._arrivals.append((arrival_ns, frame.capture_time))
+        return super().receive(message, arrival_ns)
+
+    def tick(self, now_ns: int) -> tuple[int, ShownFace] | None:
+        found = super().tick(now_ns)
+        if found is not None:
+            shown = found[1]
+            kind = _KINDS.index(shown.kind)
+            self._ticks.append((now_ns, shown.parameters.capture_time, kind))
+            self._vectors.append(shown.parameters.vector)
+        return found
+
+    def save(self, path: Path) -> None:
+        np.savez(
+            path,
+            arrivals=_table(self._arrivals, 2),
+            ticks=_table(self._ticks, 3),
+            vectors=np.array(self._vectors, np.float32).reshape(-1, PARAMETER_SIZE),
+        )
+
+
+def _table(rows: Sequence[tuple[int, ...]], columns: int) -> IntArray:
+    return np.array(rows, np.int64).reshape(-1, columns)

@@ -1,0 +1,224 @@
+"""The sending process of the wire benchmark: the sender itself, with a recording for a camera.
+
+    recorded parameters --> [AnalysisWorker --> CallSession --> WhipConnection] --> link
+
+Everything in brackets is the product's own code; only tracking is left out, so that the machine
+is no limit. `python -m benchmarks.wire_sender` hears its jobs on standard input
+(`benchmarks.wire_job`).
+"""
+
+import asyncio
+import contextlib
+import threading
+import time
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+
+from benchmarks.standard_input import input_lines
+from benchmarks.wire_job import CallJob, Word, hear, say
+from benchmarks.wire_log import SentLog
+from benchmarks.wire_track import RecordedTrack
+from sender.analysis import Analysis, FaceAnalyser
+from sender.analysis_worker import AnalysisWorker, WorkerOutput
+from sender.audio_capture import AudioThread, FileSound
+from sender.call_session import CallSession
+from sender.capture import CapturedFrame, FrameSlot, Pacer
+from sender.media_file import MediaFile, MediaTimeline
+from sender.opus_packetizer import OpusPacketizer
+from sender.reference_encoder import EncodedReference
+from sender.whip_client import WhipClient, WhipConnection
+from shared.clock import SystemClock
+from shared.control_message import FaceState
+from shared.errors import SignalingError
+from shared.face_model import FaceModel
+from shared.metrics import Metrics
+from shared.parameters import Image
+from shared.webrtc.audio import OpusPacketTrack
+
+_AUDIO_BPS = 16_000
+_AUDIO_PACKET_MS = 20
+_POLL_SECONDS = 0.02
+
+
+class RecordedAnalyser:
+    """Says of each frame what was recorded of it, in place of a `FaceAnalyser`."""
+
+    def __init__(self, track: RecordedTrack, period_ns: int) -> None:
+        self._track = track
+        self._period_ns = period_ns
+        self._start_ns: int | None = None
+        self._reference: EncodedReference | None = None
+
+    def analyse(self, image: Image, capture_time: int, time_ns: int) -> Analysis:
+        """By the frame's time; nothing is looked at."""
+        due: EncodedReference | None = None
+        if self._start_ns is None:
+            self._start_ns = time_ns
+            due = self._reference = self._track.reference()
+        position = round((time_ns - self._start_ns) / self._period_ns)
+        parameters = self._track.parameters(self._track.index_at(position), capture_time)
+        return Analysis(
+            state=FaceState.LOST if parameters is None else FaceState.TRACKED,
+            set_id=0,
+            crop=self._track.crop,
+            parameters=parameters,
+            reference=due,
+            landmarks=None,
+        )
+
+    def sent_references(self) -> list[EncodedReference]:
+        return [] if self._reference is None else [self._reference]
+
+    def reference_held(self, set_id: int, reference_id: int) -> None:
+        """There will be no other."""
+
+
+class RecordedCall:
+    """One call. Made and used on the event loop."""
+
+    def __init__(self, job: CallJob, model: FaceModel) -> None:
+        self._job = job
+        self._track = RecordedTrack.load(Path(job.track))
+        self._clock = SystemClock()
+        self._metrics = Metrics()
+        self._log = SentLog(self._clock.ticks_at(0))
+        self._loop = asyncio.get_running_loop()
+        self._slot = FrameSlot(self._metrics)
+        self._period_ns = round(1e9 / self._track.fps)
+        self._pacer = Pacer(self._clock)
+        analyser = RecordedAnalyser(self._track, self._period_ns)
+        self._worker = AnalysisWorker(
+            # It is all that the worker asks of one.
+            cast(FaceAnalyser, analyser),
+            self._slot,
+            clock=self._clock,
+            metrics=self._metrics,
+            frames_per_message=job.frames_per_message,
+            on_output=lambda output: self._post(lambda: self._on_output(output)),
+            on_failure=lambda error: self._post(lambda: self._fail(error)),
+        )
+        self._session = CallSession(
+            self._worker,
+            model,
+            clock=self._clock,
+            metrics=self._metrics,
+            frame_rate_hz=self._track.fps,
+            muted=job.sound is None,
+        )
+        self._audio_track = None if job.sound is None else OpusPacketTrack()
+        self._failure: asyncio.Future[None] = self._loop.create_future()
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether the receiver holds the reference."""
+        return self._metrics.snapshot().counters.get(("references_held", ""), 0) > 0
+
+    async def connect(self) -> WhipConnection:
+        """Raises SignalingError."""
+        return await WhipClient.connect(
+            self._job.url,
+            self._job.token,
+            audio_track=self._audio_track,
+            on_control=self._session.on_control,
+            on_parameters=self._session.on_parameters,
+            on_state=self._session.on_state,
+            timeout_seconds=self._job.timeout_seconds,
+        )
+
+    @contextlib.asynccontextmanager
+    async def playing(self, connection: WhipConnection) -> AsyncIterator[None]:
+        """Send until the end of the context, then write the log."""
+        feeder = threading.Thread(target=self._feed, name="feeder", daemon=True)
+        audio = self._audio_thread()
+        self._worker.start()
+        session = asyncio.create_task(self._session.run(connection))
+        feeder.start()
+        if audio is not None:
+            audio.start()
+        try:
+            yield
+        finally:
+            self._pacer.stop()
+            await asyncio.to_thread(self._worker.stop)
+            if audio is not None:
+                await asyncio.to_thread(audio.stop)
+            session.cancel()
+            await asyncio.gather(session, return_exceptions=True)
+            self._log.save(Path(self._job.log))
+        if self._failure.done():
+            self._failure.result()
+
+    def _audio_thread(self) -> AudioThread | None:
+        if self._job.sound is None or self._audio_track is None:
+            return None
+        track = self._audio_track
+        media = MediaFile.probe(Path(self._job.sound))
+        return AudioThread(
+            FileSound(media, MediaTimeline(media, self._clock), self._clock),
+            OpusPacketizer(bitrate_bps=_AUDIO_BPS, packet_ms=_AUDIO_PACKET_MS, clock=self._clock),
+            clock=self._clock,
+            metrics=self._metrics,
+            on_packet=lambda packet: self._post(lambda: track.put(packet)),
+        )
+
+    def _feed(self) -> None:
+        """A camera: a frame each period, in its own thread."""
+        blank = np.zeros((1, 1, 3), np.uint8)
+        start_ns = self._clock.now_ns()
+        position = 0
+        while self._pacer.wait_until(start_ns + position * self._period_ns):
+            time_ns = start_ns + position * self._period_ns
+            frame = CapturedFrame(blank, time_ns, self._clock.ticks_at(time_ns))
+            self._log.add_frame(time_ns, self._track.index_at(position))
+            self._slot.put(frame)
+            position += 1
+
+    def _on_output(self, output: WorkerOutput) -> None:
+        now_ns = self._clock.now_ns()
+        for message in output.messages:
+            self._log.add_message(now_ns, message)
+        self._session.on_output(output)
+
+    def _fail(self, error: Exception) -> None:
+        if not self._failure.done():
+            self._failure.set_exception(error)
+
+    def _post(self, action: Callable[[], None]) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed: the process ends
+            self._loop.call_soon_threadsafe(action)
+
+
+async def _serve() -> None:
+    model = FaceModel.load()
+    lines = input_lines()
+    _print(say(Word.READY))
+    async for line in lines:
+        word, detail = hear(line)
+        assert word is Word.CALL
+        call = RecordedCall(CallJob.parse(detail), model)
+        start = time.monotonic_ns()
+        try:
+            connection = await call.connect()
+        except SignalingError as error:
+            _print(say(Word.FAILED, f"{start} {error}"))
+            continue
+        _print(say(Word.OPEN, f"{start} {time.monotonic_ns()}"))
+        async with connection, call.playing(connection):
+            end = asyncio.ensure_future(anext(lines))
+            while not call.is_shown and not end.done():  # noqa: ASYNC110 - counted by a thread
+                await asyncio.sleep(_POLL_SECONDS)
+            if not end.done():
+                _print(say(Word.SHOWN))
+            assert hear(await end)[0] is Word.END
+        _print(say(Word.DONE))
+
+
+def _print(line: str) -> None:
+    print(line, flush=True)
+
+
+if __name__ == "__main__":
+    asyncio.run(_serve())
