@@ -3,7 +3,7 @@
 import sys
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import numpy as np
 import typer
@@ -20,7 +20,7 @@ from export.codec_tables import (
 from export.face_model import TrackedClip, build_face_model
 from export.landmarks import clip_identities, clip_paths, tracked_landmarks
 from export.prepare_command import command as prepare_command
-from shared.errors import ConfigError, KilocallError
+from shared.errors import KilocallError
 from shared.face_model import DEFAULT_PATH, FaceModel, VertexGroup
 from shared.face_model_file import write_face_model_file
 
@@ -33,8 +33,11 @@ _LEAST_FRAMES = 10
 _NETWORK_COMMANDS = {
     "train": ("export.training.train_command", "Train a generator, or go on with one."),
     "onnx": ("export.onnx_command", "Write a checkpoint's generator as a bundle."),
+    "verify": ("export.verify_command", "Check a bundle; exit code 1 when something is wrong."),
 }
-"""Module that defines `command`, and help; imported when asked for, as they need torch."""
+"""Module that defines `command`, and help; imported when asked for, as they need torch or onnx."""
+
+_EXPORT_LIBRARIES = ("torch", "onnx")
 
 _CACHE = Path(".work/landmarks")
 _Cache = Annotated[Path, typer.Option(help="Tracked landmarks are kept here.")]
@@ -155,12 +158,7 @@ def portrait(
 def _add_network_commands(asked: str | None) -> None:
     for name, (module, text) in _NETWORK_COMMANDS.items():
         if name == asked:
-            try:
-                app.command(name, help=text)(import_module(module).command)
-            except ModuleNotFoundError as err:
-                raise ConfigError(
-                    f"{err.name} is not installed: pip install -r requirements/export.txt"
-                ) from err
+            app.command(name, help=text)(import_module(module).command)
         else:
             app.command(name, help=text)(lambda: None)  # listed; run only when asked for
 
@@ -170,9 +168,17 @@ def main() -> None:
     try:
         _add_network_commands(sys.argv[1] if len(sys.argv) > 1 else None)
         app()
+    except ModuleNotFoundError as error:
+        if error.name not in _EXPORT_LIBRARIES:
+            raise
+        _fail(f"{error.name} is not installed: pip install -r requirements/export.txt")
     except KilocallError as error:
-        _console.print(str(error), style="red", markup=False, highlight=False)
-        raise SystemExit(2) from None
+        _fail(str(error))
+
+
+def _fail(text: str) -> NoReturn:
+    _console.print(f"kilocall: {text}", style="red", markup=False, highlight=False, soft_wrap=True)
+    raise SystemExit(2) from None
 
 
 if __name__ == "__main__":

@@ -1,60 +1,151 @@
-"""MODEL_CARD.md of a bundle: what the training's own records tell; the rest is to be written."""
+"""MODEL_CARD.md of a bundle: what it is, learnt from, reaches, and where it fails."""
 
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import torch
 
+from export.card_tables import data_table, markdown_table, quality_tables, trials_table
 from export.networks.counts import count_macs, count_parameters
 from export.networks.family import network_sizes
 from export.networks.interface import GeneratorNetwork
+from export.provenance import ClipSource
 from export.training.checkpoint import Checkpoint
 from export.training.reports import read_metrics
+from export.training.validation import Scores
 
-CARD_NAME = "MODEL_CARD.md"
+_SHOWN_ROWS = 8
+"""Of the validation's table."""
+
+
+@dataclass(frozen=True, slots=True)
+class CardMaterial:
+    """What a card tells beside what the training's own records do."""
+
+    sources: Sequence[ClipSource]
+    """Of all that was trained on."""
+
+    quality: Sequence[Path] = ()
+    """Reports of `benchmarks quality --json`."""
+
+    trials: Path | None = None
+    """CSV file of variants that were tried."""
+
+    failures: Sequence[str] = ()
+    """Lines of Markdown that show pictures."""
 
 
 def model_card(
-    network: GeneratorNetwork, checkpoint: Checkpoint, folder: Path, *, training_data: str
+    network: GeneratorNetwork,
+    checkpoint: Checkpoint,
+    training: Path,
+    *,
+    version: str,
+    material: CardMaterial,
 ) -> str:
-    """Markdown; `folder` is the training's, with its metrics.csv."""
-    spec, plan = network.spec, checkpoint.plan
-    rows = read_metrics(folder)
-    hours = rows[-1]["seconds"] / 3600 if rows else 0.0
-    encoder_macs, frame_macs = _macs(network)
-    adversarial = f"the last {plan.adversarial_share:.0%} with discriminators"
-    text = f"""# Model card: {spec.name}
+    """Markdown; `training` is the folder with metrics.csv.
 
-A generator of talking heads for video calls: face parameters and a reference picture in, a
-picture of {spec.size} x {spec.size} out.
+    Raises ArtifactError for a report or table that cannot be read.
+    """
+    quality = [line for path in material.quality for line in quality_tables(path)]
+    trials = [] if material.trials is None else trials_table(material.trials)
+    spec = network.spec
+    sections = [
+        f"# Model card: {spec.name} {version}",
+        "",
+        f"{_WHAT}, a picture of {spec.size} x {spec.size} out.",
+        "",
+        *_size_table(network),
+        "",
+        _USE,
+        "## What it reaches",
+        "",
+        *(quality or ["No measurements were given.", ""]),
+        "Mean and standard deviation over clips of people that it was not trained on; distances in",
+        "levels of 255 (l1) and pixels of 256 (px), sharpness over the driving frame's.",
+        "",
+        "## Where it fails",
+        "",
+        *(material.failures or ["No pictures were given.", ""]),
+        _LIMITS,
+        "## Data",
+        "",
+        *data_table(material.sources),
+        "",
+        _LICENCE,
+        "## Training",
+        "",
+        *_training_table(network, checkpoint, training),
+        "",
+        "Validation of the averaged weights while it was trained:",
+        "",
+        *_validation_table(read_metrics(training)),
+        "",
+        "## Variants tried",
+        "",
+        *(trials or ["No table was given."]),
+    ]
+    return "\n".join(sections) + "\n"
 
-| | |
-|---|---|
-| parameters | {count_parameters(network) / 1e6:.2f} M |
-| a frame | {frame_macs / 1e9:.3f} GMACs |
-| a reference, once | {encoder_macs / 1e9:.3f} GMACs |
-| conditions | {", ".join(spec.channels)} at {spec.condition_size} |
-| sizes | {network_sizes(network)} |
-| samples | {checkpoint.state["samples"]} of {plan.samples}, {adversarial} |
-| hours of training | {hours:.1f} |
-| data | {training_data} |
 
+_WHAT = (
+    "A generator of talking heads for video calls: face parameters and a few reference pictures in"
+)
+
+_USE = """\
 ## Intended use
 
-Calls in which a person drives a picture of themselves and the other side knows that the picture
-is rebuilt. Not for showing a person saying what they did not say.
+Calls in which a person drives a picture of themselves and the other side is told that the picture
+is rebuilt, as the page does. Research on calls at a few kilobits per second.
 
-## Licence and data
-
-The weights are for evaluation. They were trained on footage whose repositories' licences seldom
-cover the footage itself; clips marked non-commercial were left out. `python -m export prepare`
-and `python -m export train` make weights from your own.
-
-## Validation during training
-
-People who were not trained on; the nearest of four references.
-
+Not for showing a person saying or doing what they did not, not for identifying or judging anybody
+by the picture, and not where a wrong picture does harm (medicine, evidence, examinations).
 """
-    return text + "\n".join(_table(rows)) + "\n"
+
+_LIMITS = """\
+## Limits
+
+- What no reference shows is invented: a side of the head, teeth, closed eyes, what lies behind.
+  The more the pose differs from every reference, the more is invented.
+- One head with shoulders before a background that stands still. Hands, objects, other people and
+  glasses put on during a call are not rebuilt.
+- Gaze and lids follow 28 expression coefficients: small movements of either are lost.
+- It can look real and be wrong. Whoever shows the picture has to say that it is rebuilt.
+- The people it learnt from were not chosen to stand for everybody; how it does by skin, age, hair
+  or glasses was not measured.
+"""
+
+_LICENCE = """\
+Minutes count 25 frames a second. Clips of repositories whose licence is marked non-commercial
+were left out, and the export refuses them.
+
+## Licence
+
+The code is Apache-2.0. These weights are for evaluation only: they were trained on footage of
+people who did not agree to this use, and the licence of a repository seldom covers the footage
+that it shows. To use it otherwise, train on footage that is yours to use:
+
+    python -m export prepare --data YOUR_CLIPS --out prepared/train
+    python -m export prepare --data OTHER_PEOPLES_CLIPS --out prepared/val
+    python -m export train --data prepared/train --out trained --minutes 600
+    python -m export onnx --checkpoint trained/checkpoint.pt --data prepared/train --out bundle
+"""
+
+
+def _size_table(network: GeneratorNetwork) -> list[str]:
+    spec = network.spec
+    encoder, frame = _macs(network)
+    history = f", and pncc of {spec.history} past frames" if spec.history else ""
+    return markdown_table(
+        ["", ""],
+        [
+            ["parameters", f"{count_parameters(network) / 1e6:.2f} M"],
+            ["a frame", f"{frame / 1e9:.3f} GMAC"],
+            ["a reference, once", f"{encoder / 1e9:.3f} GMAC"],
+            ["conditions", f"{', '.join(spec.channels)} at {spec.condition_size}{history}"],
+        ],
+    )
 
 
 def _macs(network: GeneratorNetwork) -> tuple[int, int]:
@@ -70,14 +161,32 @@ def _macs(network: GeneratorNetwork) -> tuple[int, int]:
     return encoder, frame
 
 
-def _table(rows: list[dict[str, float]]) -> list[str]:
+def _training_table(network: GeneratorNetwork, checkpoint: Checkpoint, training: Path) -> list[str]:
+    rows = read_metrics(training)
+    done = checkpoint.state["samples"]
+    planned = asdict(checkpoint.plan)
+    table = [["samples (driving frames)", f"{done} of {planned.pop('samples')}"]]
+    if rows:
+        table.append(["hours", f"{rows[-1]['seconds'] / 3600:.1f}"])
+    table += [[name.replace("_", " "), _text(value)] for name, value in planned.items()]
+    table += [
+        [f"size: {name.replace('_', ' ')}", _text(value)]
+        for name, value in network_sizes(network).items()
+    ]
+    return markdown_table(["", ""], table)
+
+
+def _text(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def _validation_table(rows: list[dict[str, float]]) -> list[str]:
     if not rows:
         return ["No metrics.csv was found beside the checkpoint."]
-    names = ["samples", "psnr_db", "warped_psnr_db", "l1", "csim", "sharpness", "painted"]
-    step = max(len(rows) // 8, 1)
-    shown = [*rows[:-1:step], rows[-1]]
-    return [
-        "| " + " | ".join(names) + " |",
-        "|" + "---|" * len(names),
-        *("| " + " | ".join(f"{row[name]:.4g}" for name in names) + " |" for row in shown),
-    ]
+    names = ["samples", *(field.name for field in fields(Scores))]
+    step = -(-len(rows) // _SHOWN_ROWS)
+    shown = rows[::-1][::step][::-1]  # the last among them
+    return markdown_table(
+        names,
+        [[f"{row[name]:.6g}" if name in row else "-" for name in names] for row in shown],
+    )

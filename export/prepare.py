@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from export.provenance import forbids_commercial_use
 from export.training.store import LANDMARK_STEP, PreparedClip, encode_picture
 from shared.errors import ArtifactError
 from shared.face_model import FaceModel
@@ -41,6 +42,11 @@ class Source:
 
     path: Path
     identity: str
+    repository: str = ""
+    """That it was taken from; empty for what no manifest lists."""
+
+    licence: str = ""
+    """Of that repository."""
 
     @property
     def is_still(self) -> bool:
@@ -52,7 +58,7 @@ class Sources:
     """What a folder offers."""
 
     usable: tuple[Source, ...]
-    refused: tuple[Path, ...]
+    refused: tuple[Source, ...]
     """Whose repository licence forbids commercial use; they never train what ships."""
 
 
@@ -63,7 +69,7 @@ def find_sources(folders: list[Path]) -> Sources:
     name is the identity. Raises ArtifactError for a folder without clips and stills.
     """
     usable: list[Source] = []
-    refused: list[Path] = []
+    refused: list[Source] = []
     for folder in folders:
         paths = sorted(
             path
@@ -75,13 +81,18 @@ def find_sources(folders: list[Path]) -> Sources:
                 f"{folder}: no clips or stills, "
                 f"{', '.join(VIDEO_SUFFIXES + STILL_SUFFIXES)} are expected"
             )
-        rows = _manifest(folder)
+        place = folder.resolve()  # `--data .` has a manifest beside it too
+        rows = _manifest(place)
         for path in paths:
-            row = rows.get(f"{folder.name}/{path.name}", {})
-            if _forbids_commercial_use(row.get("repo_license", "")):
-                refused.append(path)
-            else:
-                usable.append(Source(path, row.get("identity") or path.stem))
+            row = rows.get(f"{place.name}/{path.name}", {})
+            source = Source(
+                path,
+                row.get("identity") or path.stem,
+                row.get("source_repo") or "",
+                row.get("repo_license") or "",
+            )
+            refuses = forbids_commercial_use(source.licence)
+            (refused if refuses else usable).append(source)
     return Sources(tuple(usable), tuple(refused))
 
 
@@ -154,10 +165,6 @@ def _manifest(folder: Path) -> dict[str, dict[str, str]]:
         return {}
     with path.open(newline="") as file:
         return {row["clip"]: row for row in csv.DictReader(file)}
-
-
-def _forbids_commercial_use(licence: str) -> bool:
-    return "NC" in licence.upper().replace("_", "-").split("-")
 
 
 def _read_video(path: Path) -> Iterator[Image]:

@@ -13,7 +13,14 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from export.prepare import Preparer, Source, find_sources
+from export.prepare import Preparer, Source, Sources, find_sources
+from export.provenance import (
+    SOURCES_NAME,
+    ClipSource,
+    count_frames,
+    read_sources,
+    write_sources,
+)
 from export.training.store import read_clip, write_clip
 from shared.errors import ArtifactError
 from shared.face_model import FaceModel
@@ -34,6 +41,11 @@ def command(
     sources = find_sources(data)
     if sources.refused:
         console.print(f"{len(sources.refused)} left out: their licence forbids commercial use")
+    if not sources.usable:
+        raise ArtifactError(
+            f"{_text(data)}: {len(sources.refused)} clips and stills, all of licences that forbid "
+            "commercial use"
+        )
     digest = FaceModel.load().digest
     todo = [one for one in sources.usable if not _is_done(_target(one, out), digest)]
     done = len(sources.usable) - len(todo)
@@ -43,8 +55,36 @@ def command(
         for has_face in _prepare_all(todo, out, processes):
             without_face += not has_face
             progress.advance(task)
-    written = len(list(out.glob("*.npz")))
-    console.print(f"{out}: {written} prepared, {without_face} without enough frames of a face")
+    if without_face == len(sources.usable):
+        raise ArtifactError(
+            f"{_text(data)}: no face in any of {without_face} clips and stills, "
+            "enough frames of one are expected"
+        )
+    described = _describe(sources, out)
+    console.print(f"{out}: {described} prepared, {without_face} without enough frames of a face")
+
+
+def _text(folders: list[Path]) -> str:
+    return ", ".join(map(str, folders))
+
+
+def _describe(sources: Sources, out: Path) -> int:
+    """Write where each prepared clip in `out` comes from; returns how many there are.
+
+    Rows of an earlier run stay for clips that this one was not asked for.
+    """
+    rows = {row.clip: row for row in read_sources(out)} if (out / SOURCES_NAME).is_file() else {}
+    found = {one.path.stem: one for one in (*sources.usable, *sources.refused)}
+    prepared = sorted(out.glob("*.npz"))
+    for path in prepared:
+        source = found.get(path.stem)
+        if source is not None:
+            frames = count_frames(path)
+            rows[path.stem] = ClipSource(
+                path.stem, source.identity, frames, source.repository, source.licence
+            )
+    write_sources(out, [rows[path.stem] for path in prepared if path.stem in rows])
+    return len(prepared)
 
 
 def _prepare_all(sources: list[Source], out: Path, processes: int) -> Iterator[bool]:

@@ -1,24 +1,28 @@
 """A checkpoint becomes a generator bundle: two graphs, a manifest and a model card (DESIGN 5)."""
 
 import hashlib
-import json
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
 import onnx
 import torch
+from pydantic import ValidationError
 from torch import Tensor, nn
 
-from export.model_card import CARD_NAME, model_card
+from export.card_tables import data_summary
+from export.golden import BATCH, SEED, describe, write_golden
+from export.model_card import CardMaterial, model_card
 from export.networks.interface import GeneratorNetwork, NetworkSpec
-from export.networks.spade import AUDIO_SIZE
-from export.training.checkpoint import load_checkpoint
-from shared.bundle import BUNDLE_FORMAT, ENCODER_NAME, FRAME_NAME, MANIFEST_NAME
-from shared.errors import ArtifactError
+from export.parity import feature_names, input_shapes, network_outputs
+from export.seeded_inputs import seeded_inputs
+from export.training.checkpoint import Checkpoint
+from export.verify import CARD_NAME, OPSET
+from shared.bundle import BUNDLE_FORMAT, ENCODER_NAME, FRAME_NAME, MANIFEST_NAME, Manifest
+from shared.errors import ArtifactError, ConfigError
 from shared.face_model import FaceModel
+from shared.onnx_generator import CONDITIONS, IMAGE
 
-OPSET = 17
 LICENCE = "evaluation only: see MODEL_CARD.md"
 
 
@@ -51,28 +55,13 @@ class _FrameGenerator(nn.Module):
         return self.network.generate(conditions, features, past, audio).image.clamp(-1, 1)
 
 
-def example_inputs(
-    spec: NetworkSpec, *, references: int = 1, seed: int = 0
-) -> tuple[Tensor, Tensor, Tensor | None, Tensor | None]:
-    """Seeded image, conditions, past pncc and audio of the shapes that a network takes."""
-    generator = torch.Generator().manual_seed(seed)
-
-    def noise(*shape: int) -> Tensor:
-        return torch.rand(shape, generator=generator)
-
-    side = spec.condition_size
-    image = noise(references, 3, spec.size, spec.size) * 2 - 1
-    conditions = noise(references, spec.condition_channels, side, side) * 0.2
-    past = noise(references, 3 * spec.history, side, side) if spec.history else None
-    audio = noise(references, AUDIO_SIZE) - 0.5 if spec.takes_audio else None
-    return image, conditions, past, audio
-
-
 def write_graphs(network: GeneratorNetwork, folder: Path) -> None:
     """`reference_encoder.onnx` and `frame_generator.onnx` of a network."""
     network.eval()
     spec = network.spec
-    image, conditions, past, audio = example_inputs(spec)
+    example = seeded_inputs(input_shapes(spec), seed=0, batch=1)
+    inputs = {name: torch.from_numpy(value) for name, value in example.items()}
+    image, conditions = inputs.pop(IMAGE), inputs.pop(CONDITIONS)
     names = feature_names(spec)
     with torch.no_grad():
         features = network.encode(image, conditions)
@@ -80,58 +69,52 @@ def write_graphs(network: GeneratorNetwork, folder: Path) -> None:
             _Encoder(network),
             (image, conditions),
             folder / ENCODER_NAME,
-            input_names=["image", "conditions"],
+            input_names=[IMAGE, CONDITIONS],
             output_names=names,
             dynamic=names,
         )
-        frame_inputs = ["conditions", *names]
-        frame = [conditions, *features]
-        if past is not None:
-            frame_inputs.append("past_pncc")
-            frame.append(past)
-        if audio is not None:
-            frame_inputs.append("audio")
-            frame.append(audio)
+        frame_inputs = [CONDITIONS, *names, *inputs]
+        frame = [conditions, *features, *inputs.values()]
         _export(
             _FrameGenerator(network),
             tuple(frame),
             folder / FRAME_NAME,
             input_names=frame_inputs,
-            output_names=["image"],
-            dynamic=[*frame_inputs, "image"],
+            output_names=[IMAGE],
+            dynamic=[*frame_inputs, IMAGE],
         )
-
-
-def feature_names(spec: NetworkSpec) -> list[str]:
-    """Of the graphs' tensors: `image` is the generated picture, so the reference's is `picture`."""
-    return ["picture" if name == "image" else name for name in spec.features]
 
 
 def write_bundle(
-    checkpoint_path: Path, folder: Path, *, version: str, training_data: str, network: str | None
+    checkpoint: Checkpoint,
+    training: Path,
+    folder: Path,
+    *,
+    version: str,
+    material: CardMaterial,
 ) -> None:
-    """A checkpoint's averaged weights as a bundle in `folder`.
+    """A checkpoint's averaged weights as a bundle in `folder`, beside pictures of its card.
 
-    Raises ArtifactError for a checkpoint that is none, of another network, or of another face
-    model than the present one.
+    `training` is the folder that the checkpoint lies in. Raises ArtifactError for a checkpoint of
+    another face model than the present one, or weights that are not its network's.
     """
-    checkpoint = load_checkpoint(checkpoint_path, network=network)
     model = FaceModel.load()
     if checkpoint.face_model != model.digest:
         raise ArtifactError(
-            f"{checkpoint_path}: learnt with face model {checkpoint.face_model[:16]}, "
+            f"{training}: learnt with face model {checkpoint.face_model[:16]}, "
             f"the present one is {model.digest[:16]}"
         )
-    built = checkpoint.build_average()
-    folder.mkdir(parents=True, exist_ok=True)
-    write_graphs(built, folder)
-    card = model_card(built, checkpoint, checkpoint_path.parent, training_data=training_data)
-    (folder / CARD_NAME).write_text(card)
+    network = checkpoint.build_average()
+    write_graphs(network, folder)
+    inputs = seeded_inputs(input_shapes(network.spec), seed=SEED, batch=BATCH)
+    write_golden(folder, describe(network_outputs(network, inputs)))
+    card = model_card(network, checkpoint, training, version=version, material=material)
+    (folder / CARD_NAME).write_text(card, encoding="utf-8")
     write_manifest(
-        built.spec,
+        network.spec,
         folder,
         version=version,
-        training_data=training_data,
+        training_data=data_summary(material.sources),
         face_model_version=model.version,
     )
 
@@ -139,24 +122,27 @@ def write_bundle(
 def write_manifest(
     spec: NetworkSpec, folder: Path, *, version: str, training_data: str, face_model_version: int
 ) -> None:
-    """`bundle.json` of the files in `folder`; last, so that a bundle is whole or none."""
-    files = [ENCODER_NAME, FRAME_NAME]
-    if (folder / CARD_NAME).is_file():
-        files.append(CARD_NAME)
-    manifest = {
-        "format": BUNDLE_FORMAT,
-        "name": spec.name,
-        "version": version,
-        "size": spec.size,
-        "conditions": list(spec.channels),
-        "condition_size": [spec.condition_size, spec.condition_size],
-        "history": spec.history,
-        "face_model_version": face_model_version,
-        "licence": LICENCE,
-        "training_data": training_data,
-        "files": {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in files},
-    }
-    (folder / MANIFEST_NAME).write_text(json.dumps(manifest, indent=1) + "\n")
+    """`bundle.json` of the files in `folder`. Raises ConfigError for a version that is none."""
+    paths = sorted(path for path in folder.iterdir() if path.name != MANIFEST_NAME)
+    try:
+        manifest = Manifest(
+            format=BUNDLE_FORMAT,
+            name=spec.name,
+            version=version,
+            size=spec.size,
+            conditions=spec.channels,
+            condition_size=(spec.condition_size, spec.condition_size),
+            history=spec.history,
+            face_model_version=face_model_version,
+            licence=LICENCE,
+            training_data=training_data,
+            files={path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths},
+        )
+    except ValidationError as err:
+        first = err.errors(include_url=False, include_context=False)[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise ConfigError(f"{place} {str(first['input'])[:60]!r}: {first['msg']}") from err
+    (folder / MANIFEST_NAME).write_text(manifest.model_dump_json(indent=1) + "\n")
 
 
 def _export(

@@ -1,42 +1,170 @@
-"""Parity of a bundle's graphs, run by ONNX Runtime, with the network they were exported from."""
+"""Whether a bundle is what it says and what may be shipped; needs no torch."""
 
+from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 
 import numpy as np
-import torch
 
-from export.networks.interface import GeneratorNetwork
-from export.to_onnx import example_inputs, feature_names
-from shared.bundle import load_bundle
-from shared.inference.ort import open_session
+from export.bundle_outputs import BundleGraphs
+from export.golden import GOLDEN_NAME, SEED, TOLERANCE, largest_deviation, read_golden
+from export.graph_facts import GraphFacts, graph_facts
+from export.seeded_inputs import seeded_inputs
+from shared.bundle import MANIFEST_NAME, Bundle, load_bundle
+from shared.errors import ArtifactError, InferenceError
+from shared.face_model import FaceModel
+from shared.onnx_generator import OnnxGenerator
+from shared.parameters import FloatArray
 
-TOLERANCE = 1e-3
-"""Of pictures in [-1, 1], float32."""
+OPSET = 17
+CARD_NAME = "MODEL_CARD.md"
 
 
-def largest_difference(network: GeneratorNetwork, folder: Path, *, batch: int = 2) -> float:
-    """Of the pictures of seeded inputs, torch against ONNX Runtime, over a batch."""
-    bundle, spec = load_bundle(folder), network.spec
-    image, conditions, past, audio = example_inputs(spec, references=batch, seed=1)
-    network.eval()
-    with torch.no_grad():
-        features = network.encode(image, conditions)
-        expected = network.generate(conditions, features, past, audio).image.clamp(-1, 1)
-    encoder = open_session(bundle.reference_encoder)
-    frame = open_session(bundle.frame_generator)
-    # References are encoded one by one, as at run time; frames go as one batch.
-    encoded = [
-        encoder.run(
-            {"image": image[i : i + 1].numpy(), "conditions": conditions[i : i + 1].numpy()}
-        )
-        for i in range(batch)
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line of the table."""
+
+    name: str
+    found: str
+    allowed: str
+    """Empty where nothing is asked for."""
+
+    passed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Of a network that is shipped (DESIGN 5)."""
+
+    megabytes: float = inf
+    """10^6 bytes, of all its files."""
+
+    million_parameters: float = inf
+    frame_gigamacs: float = inf
+
+
+_LIMITS = {"lite": Limits(megabytes=16, million_parameters=4, frame_gigamacs=1.2)}
+"""By name; of others sizes are shown and not judged."""
+
+_TOGETHER = 3
+"""Frames of the batch that is compared with its frames alone."""
+
+
+def verify_bundle(folder: Path) -> list[Check]:
+    """Every check that can be made; those that a failure stands in the way of are left out."""
+    try:
+        bundle = load_bundle(folder)
+    except ArtifactError as err:
+        return [Check("manifest and hashes", str(err), f"those of {MANIFEST_NAME}", passed=False)]
+    manifest = bundle.manifest
+    listed = f"{manifest.name} {manifest.version}, {len(manifest.files)} files"
+    checks = [
+        Check("manifest and hashes", listed, "", passed=True),
+        _face_model(bundle),
+        *(_is_listed(bundle, name) for name in (GOLDEN_NAME, CARD_NAME)),
     ]
-    inputs = {"conditions": conditions.numpy()}
-    for name in feature_names(spec):
-        inputs[name] = np.concatenate([one[name] for one in encoded])
-    if past is not None:
-        inputs["past_pncc"] = past.numpy()
-    if audio is not None:
-        inputs["audio"] = audio.numpy()
-    found = frame.run(inputs)["image"]
-    return float(np.abs(found - expected.numpy()).max())
+    try:
+        OnnxGenerator(bundle).close()
+        graphs = BundleGraphs(bundle)
+        facts = [graph_facts(one) for one in (bundle.reference_encoder, bundle.frame_generator)]
+    except ArtifactError as err:
+        return [*checks, Check("names and shapes", str(err), "those of the manifest", passed=False)]
+    shape = "x".join(map(str, manifest.condition_shape))
+    checks.append(Check("names and shapes", f"conditions {shape}", "", passed=True))
+    checks += _operators(*facts)
+    checks += _sizes(folder, bundle, *facts)
+    try:
+        checks.append(_dynamic_batch(graphs))
+        if GOLDEN_NAME in manifest.files:
+            checks.append(_golden(folder, graphs))
+    except (ArtifactError, InferenceError) as err:
+        checks.append(Check("a run on ONNX Runtime", str(err), "pictures", passed=False))
+    return checks
+
+
+def _face_model(bundle: Bundle) -> Check:
+    trained, ours = bundle.manifest.face_model_version, FaceModel.load().version
+    return Check("face model", f"version {trained}", f"version {ours}", passed=trained == ours)
+
+
+def _is_listed(bundle: Bundle, name: str) -> Check:
+    there = name in bundle.manifest.files
+    return Check(name, "hashed" if there else "not in the manifest", "hashed", passed=there)
+
+
+def _operators(encoder: GraphFacts, frame: GraphFacts) -> list[Check]:
+    opsets = (encoder.opset, frame.opset)
+    domains = {domain for facts in (encoder, frame) for domain in facts.domains} - {"", "ai.onnx"}
+    ranks = encoder.grid_sample_ranks + frame.grid_sample_ranks
+    return [
+        Check("opset", ", ".join(map(str, opsets)), f"{OPSET}", passed=set(opsets) == {OPSET}),
+        Check(
+            "operators",
+            f"of {', '.join(sorted(domains)) or 'ONNX'}",
+            "of ONNX",
+            passed=not domains,
+        ),
+        Check(
+            "GridSample",
+            f"{len(ranks)}, of {', '.join(map(str, sorted(set(ranks)))) or 'no'} dimensions",
+            "4 dimensions",
+            passed=set(ranks) <= {4},
+        ),
+    ]
+
+
+def _sizes(folder: Path, bundle: Bundle, encoder: GraphFacts, frame: GraphFacts) -> list[Check]:
+    names = (MANIFEST_NAME, *bundle.manifest.files)
+    size = sum((folder / name).stat().st_size for name in names)
+    limits = _LIMITS.get(bundle.manifest.name, Limits())
+    return [
+        _limited("size", size / 1e6, "MB", limits.megabytes),
+        _limited(
+            "parameters",
+            (encoder.parameters + frame.parameters) / 1e6,
+            "M",
+            limits.million_parameters,
+        ),
+        _limited("a frame", frame.macs / 1e9, "GMAC", limits.frame_gigamacs),
+        _limited("a reference, once", encoder.macs / 1e9, "GMAC", inf),
+    ]
+
+
+def _limited(name: str, found: float, unit: str, limit: float) -> Check:
+    allowed = "" if limit == inf else f"<= {limit:g} {unit}"
+    return Check(name, f"{found:.3f} {unit}", allowed, passed=found <= limit)
+
+
+def _dynamic_batch(graphs: BundleGraphs) -> Check:
+    """Frames of a batch are what each is alone."""
+    inputs = seeded_inputs(graphs.shapes, seed=SEED, batch=_TOGETHER)
+    together = graphs.run(inputs)
+    alone = [
+        graphs.generate(_one(together.features, index), _one(inputs, index))
+        for index in range(_TOGETHER)
+    ]
+    return close_enough(
+        f"{_TOGETHER} frames as one batch", np.concatenate(alone) - together.picture
+    )
+
+
+def _one(arrays: dict[str, FloatArray], index: int) -> dict[str, FloatArray]:
+    return {name: value[index : index + 1] for name, value in arrays.items()}
+
+
+def close_enough(name: str, differences: FloatArray) -> Check:
+    """Of pictures in [-1, 1]."""
+    largest = float(np.abs(differences).max())
+    return Check(name, f"differ by {largest:.1g}", f"<= {TOLERANCE:g}", passed=largest <= TOLERANCE)
+
+
+def _golden(folder: Path, graphs: BundleGraphs) -> Check:
+    golden = read_golden(folder)
+    found = graphs.run(seeded_inputs(graphs.shapes, seed=golden.seed, batch=golden.batch))
+    deviation, where = largest_deviation(golden, found)
+    return Check(
+        "golden vectors (torch's)",
+        f"differ by {deviation:.1g} in {where}",
+        f"<= {TOLERANCE:g}",
+        passed=deviation <= TOLERANCE,
+    )

@@ -13,14 +13,14 @@ Batch is dynamic everywhere. Numbers are float32.
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from shared.conditions import Channel, channel_count
 from shared.errors import ArtifactError
 
-BUNDLE_FORMAT = 1
+BUNDLE_FORMAT: Final = 1
 """Changes with the meaning of any field, tensor or condition."""
 
 MANIFEST_NAME = "bundle.json"

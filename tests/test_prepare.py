@@ -9,6 +9,8 @@ from typer.testing import CliRunner
 
 from export.__main__ import app
 from export.prepare import Preparer, Source, find_sources
+from export.prepare_command import command as prepare
+from export.provenance import ClipSource, read_sources
 from export.training.store import read_clip, read_store, write_clip
 from shared.errors import ArtifactError
 from shared.face_model import FaceModel
@@ -75,7 +77,21 @@ def test_non_commercial_sources_are_refused(tmp_path: Path) -> None:
         ("incognito.mp4", "cy"),
         ("unlisted.jpg", "unlisted"),
     ]
-    assert [path.name for path in sources.refused] == ["nc.mp4"]
+    assert [one.path.name for one in sources.refused] == ["nc.mp4"]
+
+
+def test_a_folder_is_known_by_its_place_however_it_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "train").mkdir()
+    (tmp_path / "train" / "nc.mp4").touch()
+    (tmp_path / "manifest.csv").write_text(
+        "clip,identity,repo_license\ntrain/nc.mp4,bob,CC BY-NC 4.0\n"
+    )
+    monkeypatch.chdir(tmp_path / "train")
+    assert find_sources([Path()]).usable == ()
+    with pytest.raises(ArtifactError, match="1 clips and stills, all of licences that forbid"):
+        prepare([Path()], out=tmp_path / "out")
 
 
 def test_a_folder_without_clips_is_refused(tmp_path: Path) -> None:
@@ -96,6 +112,17 @@ def test_a_still_without_a_face_gives_nothing(tmp_path: Path) -> None:
     path = tmp_path / "grey.png"
     cv2.imwrite(str(path), np.full((256, 256, 3), 128, np.uint8))
     assert Preparer(FaceModel.load()).prepare(Source(path, "nobody")) is None
+
+
+def test_pictures_without_any_face_are_one_clear_error(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    cv2.imwrite(str(tmp_path / "data" / "grey.png"), np.full((256, 256, 3), 128, np.uint8))
+    with pytest.raises(ArtifactError) as caught:
+        prepare([tmp_path / "data"], out=tmp_path / "out")
+    assert str(caught.value) == (
+        f"{tmp_path / 'data'}: no face in any of 1 clips and stills, "
+        "enough frames of one are expected"
+    )
 
 
 def face_picture() -> Image:
@@ -136,8 +163,12 @@ def test_the_command_resumes(tmp_path: Path) -> None:
     assert CliRunner().invoke(app, arguments).exit_code == 0
     written = tmp_path / "out" / "face.npz"
     before = written.stat().st_mtime_ns
+    (tmp_path / "manifest.csv").write_text(
+        "clip,identity,source_repo,repo_license\nstills/face.png,ann,some/where,MIT\n"
+    )
     assert CliRunner().invoke(app, arguments).exit_code == 0
     assert written.stat().st_mtime_ns == before
+    assert read_sources(tmp_path / "out") == [ClipSource("face", "ann", 1, "some/where", "MIT")]
     written.write_bytes(b"cut short")
     assert CliRunner().invoke(app, arguments).exit_code == 0
     assert read_clip(written).frame_count == 1

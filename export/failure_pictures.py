@@ -1,0 +1,93 @@
+"""Pictures of a model card that show where a generator fails, small enough to ship."""
+
+import csv
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image as PillowImage
+from PIL import UnidentifiedImageError
+
+from shared.errors import ArtifactError
+
+BUDGET_BYTES = 300_000
+"""Of all pictures of a card."""
+
+_HEIGHTS = (256, 208, 176, 144, 112, 80)
+"""Tried from the largest on until the pictures fit."""
+
+_COLOURS = 192
+"""Of each picture's own palette, which makes a PNG a third as large."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One picture and what is wrong in it."""
+
+    picture: Path
+    defect: str
+    """One line."""
+
+
+def read_failures(path: Path) -> list[Failure]:
+    """Of a CSV file with columns `picture` (a file beside it) and `defect`.
+
+    Raises ArtifactError for another file, or a picture that is not there.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            failures = [
+                Failure(path.parent / row["picture"], row["defect"].strip())
+                for row in csv.DictReader(file)
+            ]
+    except (OSError, ValueError, KeyError, AttributeError, TypeError, csv.Error) as err:
+        raise ArtifactError(
+            f"{path}: {err}, a CSV file with columns picture and defect is expected"
+        ) from err
+    for failure in failures:
+        if not failure.picture.is_file():
+            raise ArtifactError(f"{path}: {failure.picture} is not there, a picture is expected")
+        if not failure.defect or "\n" in failure.defect:
+            raise ArtifactError(f"{path}: {failure.picture.name} needs one line on its defect")
+    return failures
+
+
+def write_failures(failures: list[Failure], folder: Path) -> list[str]:
+    """`failure_1.png`, ... in `folder`; lines of Markdown that show them.
+
+    Raises ArtifactError for a file that is no picture, or pictures that cannot be made to fit.
+    """
+    pictures = [_open(failure.picture) for failure in failures]
+    for height in _HEIGHTS:
+        encoded = [_encode(picture, height) for picture in pictures]
+        if sum(map(len, encoded)) <= BUDGET_BYTES:
+            break
+    else:
+        raise ArtifactError(
+            f"{len(pictures)} pictures take {sum(map(len, encoded))} bytes at a height of "
+            f"{_HEIGHTS[-1]}, {BUDGET_BYTES} are allowed"
+        )
+    lines = []
+    for number, (failure, content) in enumerate(zip(failures, encoded, strict=True), start=1):
+        name = f"failure_{number}.png"
+        (folder / name).write_bytes(content)
+        lines += [f"![{failure.defect}]({name})", "", f"*{failure.defect}*", ""]
+    return lines
+
+
+def _open(path: Path) -> PillowImage.Image:
+    try:
+        with PillowImage.open(path) as picture:
+            return picture.convert("RGB")
+    except (OSError, UnidentifiedImageError) as err:
+        raise ArtifactError(f"{path}: {err}, a picture is expected") from err
+
+
+def _encode(picture: PillowImage.Image, height: int) -> bytes:
+    """PNG of at most this height."""
+    if picture.height > height:
+        width = max(round(picture.width * height / picture.height), 1)
+        picture = picture.resize((width, height), PillowImage.Resampling.LANCZOS)
+    content = io.BytesIO()
+    picture.quantize(_COLOURS).save(content, "PNG", optimize=True)
+    return content.getvalue()
