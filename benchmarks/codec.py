@@ -74,7 +74,7 @@ def measure_codec(
             held = decoder.held()
             if held is not None and now_ms >= next_report_ms:
                 next_report_ms = now_ms + report_interval_ms
-                report = ReceiverReport(*held, delay_ms=0, loss=0.0, jitter_ms=0)
+                report = ReceiverReport(*held, delay_ms=0, transit_ms=0)
                 reports.append((now_ms + round_trip_ms, report))
     seconds = (len(predicted) + len(intra)) * frames_per_message * FRAME_NS / 1e9
     return CodecScores(

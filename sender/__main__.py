@@ -51,6 +51,9 @@ def main(
     frames_per_message: Annotated[
         int | None, typer.Option(help="1 to 3; else by the loss.")
     ] = None,
+    max_kbps: Annotated[
+        float | None, typer.Option(help="Most to send, sound and headers counted.")
+    ] = None,
     trace: Annotated[
         Path | None, typer.Option(help="Write what is counted here, as JSON lines.")
     ] = None,
@@ -95,6 +98,7 @@ def main(
             audio_packet_ms=audio_packet_ms,
             fps=fps,
             frames_per_message=frames_per_message,
+            max_kbps=max_kbps,
             trace=trace,
             record=record,
             verify_tls=False if insecure else None,

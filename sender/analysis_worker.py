@@ -9,10 +9,11 @@ from dataclasses import dataclass
 
 from sender.analysis import Analysis, FaceAnalyser
 from sender.capture import CapturedFrame, FrameSlot
-from sender.loss_meter import LossMeter
-from sender.rate_control import MessagePlanner, OutgoingMessage, PackingControl
+from sender.encoded_message import EncodedMessage
+from sender.frame_spacing import FrameSpacing
+from sender.message_planner import MessagePlanner, OutgoingMessage
+from sender.operating_point import OperatingPoint
 from sender.reference_encoder import EncodedReference
-from sender.reference_rate import ReferenceRate
 from shared.clock import SystemClock
 from shared.codec import FaceEncoder
 from shared.control_message import FaceState
@@ -27,14 +28,12 @@ _IDLE_SECONDS = 0.2
 _MAX_INFERENCE_ERRORS = 25
 """In a row; then the thread gives up: a network that fails for a second does not recover."""
 
-_SENT_TIMES = 256
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WorkerOutput:
     """What one frame, or a pause without one, led to."""
 
-    messages: tuple[bytes, ...]
+    messages: tuple[EncodedMessage, ...]
     reference: EncodedReference | None
     state: FaceState
     """Debounced; CAMERA_FAILED is the capture's to tell."""
@@ -53,7 +52,6 @@ class AnalysisWorker:
         *,
         clock: SystemClock,
         metrics: Metrics,
-        frames_per_message: int | None,
         on_output: Callable[[WorkerOutput], None],
         on_failure: Callable[[Exception], None],
         on_analysed: Callable[[CapturedFrame, Analysis], None] = lambda frame, analysis: None,
@@ -66,12 +64,9 @@ class AnalysisWorker:
         self._on_output = on_output
         self._on_failure = on_failure
         self._on_analysed = on_analysed
-        self._packing = PackingControl(frames_per_message)
-        self._loss_meter = LossMeter()
-        self._planner = MessagePlanner(self._packing)
+        self._planner = MessagePlanner()
+        self._spacing = FrameSpacing()
         self._encoder = FaceEncoder()
-        self._reference_rate = ReferenceRate()
-        self._sent_ns: dict[int, int] = {}
         self._listening = False
         self._state = FaceState.LOST
         self._inference_errors = 0
@@ -87,11 +82,6 @@ class AnalysisWorker:
         self._stopping.set()
         if self._thread.is_alive():
             self._thread.join(timeout=2.0)
-
-    @property
-    def reference_rate_bps(self) -> float:
-        """What references may take of the link now; read from any thread."""
-        return self._reference_rate.rate_bps
 
     # The following may be called from any thread.
 
@@ -115,18 +105,19 @@ class AnalysisWorker:
         """The receiver holds this reference."""
         self._analyser.reference_held(set_id, reference_id)
 
-    def report(self, report: ReceiverReport, time_ns: int) -> None:
+    def acknowledge(self, report: ReceiverReport) -> None:
         """What the receiver holds."""
-        self._told.append(lambda: self._report(report, time_ns))
+        self._told.append(lambda: self._encoder.acknowledge(report))
+
+    def apply(self, point: OperatingPoint) -> None:
+        """How to send from now on."""
+        self._told.append(lambda: self._apply(point))
 
     # The following run in the thread.
 
     def _start_session(self) -> None:
         self._encoder = FaceEncoder()
-        self._reference_rate = ReferenceRate()
-        self._loss_meter = LossMeter()
         self._planner.restart()
-        self._sent_ns.clear()
         self._listening = True
         self._resend_references()
 
@@ -138,18 +129,9 @@ class AnalysisWorker:
             self._metrics.count("references_sent_again")
             self._on_output(WorkerOutput((), reference, self._state))
 
-    def _report(self, report: ReceiverReport, time_ns: int) -> None:
-        self._encoder.acknowledge(report)
-        self._loss_meter.report(report)
-        loss = self._loss_meter.loss
-        self._packing.report(loss, time_ns)
-        self._metrics.set_gauge("loss", loss)
-        self._metrics.set_gauge("frames_per_message", self._packing.frames_per_message)
-        sent_ns = self._sent_ns.get(report.newest)
-        if sent_ns is not None:
-            round_trip_ns = max(time_ns - sent_ns - report.delay_ms * 1_000_000, 0)
-            self._reference_rate.report(round_trip_ns, loss)
-            self._metrics.set_gauge("round_trip_ms", round_trip_ns / 1e6)
+    def _apply(self, point: OperatingPoint) -> None:
+        self._planner.frames_per_message = point.frames_per_message
+        self._spacing.frame_rate_hz = point.frame_rate_hz if point.is_thinned else None
 
     def _run(self) -> None:
         try:
@@ -158,6 +140,9 @@ class AnalysisWorker:
                 while self._told:
                     self._told.popleft()()
                 if not self._listening:
+                    continue
+                if frame is not None and not self._spacing.keep(frame.time_ns):
+                    self._metrics.count("frames_dropped", "rate")
                     continue
                 output = self._pause() if frame is None else self._step(frame)
                 if output is not None:
@@ -191,17 +176,22 @@ class AnalysisWorker:
             planned = self._planner.add(analysis.parameters, analysis.set_id, frame.time_ns)
         return WorkerOutput(self._encode(planned), analysis.reference, analysis.state)
 
-    def _encode(self, planned: list[OutgoingMessage]) -> tuple[bytes, ...]:
+    def _encode(self, planned: list[OutgoingMessage]) -> tuple[EncodedMessage, ...]:
         messages = []
         for message in planned:
             start_ns = time.perf_counter_ns()
             encoded = self._encoder.encode(message.frames, set_id=message.set_id, hold=message.hold)
             self._metrics.observe_ms(Stage.ENCODE, (time.perf_counter_ns() - start_ns) / 1e6)
-            messages.append(encoded)
+            messages.append(
+                EncodedMessage(
+                    data=encoded,
+                    sequence=sequence_add(self._encoder.next_sequence, -1),
+                    capture_time=message.frames[-1].capture_time,
+                    frame_count=len(message.frames),
+                    hold=message.hold,
+                )
+            )
             self._metrics.count("frames_sent", increment=len(message.frames))
             self._metrics.count("messages_sent")
             self._metrics.count("payload_bytes", increment=len(encoded))
-            sequence = sequence_add(self._encoder.next_sequence, -1)
-            self._sent_ns[sequence] = self._clock.now_ns()
-            self._sent_ns.pop(sequence_add(sequence, -_SENT_TIMES), None)
         return tuple(messages)

@@ -143,6 +143,10 @@ class AudioThread:
         if self._thread.is_alive():
             self._thread.join(timeout=2.0)
 
+    def retune(self, bitrate_bps: int, packet_ms: int) -> None:
+        """Rate and packet length from the next packet on; from any thread."""
+        self._packetizer.retune(bitrate_bps, packet_ms)
+
     def _run(self) -> None:
         backoff = Backoff()
         while not self._stopping.is_set():

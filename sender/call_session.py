@@ -2,12 +2,16 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from enum import Enum
 
 from sender.analysis_worker import AnalysisWorker, WorkerOutput
+from sender.encoded_message import EncodedMessage
+from sender.operating_point import CallLimits, OperatingPoint
+from sender.rate_control import RateControl
 from sender.reference_queue import ReferenceQueue
 from sender.whip_client import WhipConnection
-from shared.clock import Clock
+from shared.clock import Clock, ns_from_ticks, ticks_difference
 from shared.control_message import (
     DIGEST_BYTES,
     Bye,
@@ -36,7 +40,7 @@ from shared.webrtc.peer import PeerState
 _logger = logging.getLogger(__name__)
 
 _PACING_SECONDS = 0.01
-_HOUSEKEEPING_SECONDS = 0.5
+_HOUSEKEEPING_SECONDS = 0.25
 
 _SILENCE_NS = 8_000_000_000
 """Without any datagram for so long the receiver is gone; ICE itself would need minutes."""
@@ -75,15 +79,20 @@ class CallSession:
         *,
         clock: Clock,
         metrics: Metrics,
-        frame_rate_hz: float,
-        muted: bool,
+        limits: CallLimits,
+        on_point: Callable[[OperatingPoint], None] = lambda point: None,
     ) -> None:
+        """`on_point` hears how sound is to be sent, at the start and when that changes."""
         self._worker = worker
         self._model = model
         self._clock = clock
         self._metrics = metrics
-        self._frame_rate_hz = frame_rate_hz
-        self._muted = muted
+        self._limits = limits
+        self._on_point = on_point
+        self._rate: RateControl | None = None
+        self._point: OperatingPoint | None = None
+        self._is_thin = False
+        self._is_sending_reference = False
         self._connection: WhipConnection | None = None
         self._ended: asyncio.Future[SessionEnd] = asyncio.get_running_loop().create_future()
         self._references = ReferenceQueue(metrics)
@@ -98,13 +107,15 @@ class CallSession:
         """Talk until the session is over, or until cancelled (then it says goodbye)."""
         self._connection = connection
         self._received_ns = self._clock.now_ns()
+        self._rate = RateControl(self._limits, now_ns=self._received_ns)
+        self._apply_rate()
         if self._face is FaceState.LOST:
             self._faceless_since_ns = self._received_ns
         self._send(
             Hello(
                 face_model_version=self._model.version,
                 face_model_digest=bytes.fromhex(self._model.digest)[:DIGEST_BYTES],
-                frame_rate_hz=self._frame_rate_hz,
+                frame_rate_hz=self._limits.frame_rate_hz,
             )
         )
         self._tell_mode()
@@ -131,8 +142,8 @@ class CallSession:
         if self._connection is None or self._ended.done():
             return
         for message in output.messages:
-            if self._connection.send_parameters(message):
-                self._sent_ns = self._clock.now_ns()
+            if self._connection.send_parameters(message.data):
+                self._note_sent(message)
             else:
                 self._metrics.count("messages_dropped", "buffered")
         if output.reference is not None:
@@ -159,7 +170,10 @@ class CallSession:
             self._metrics.count("reports_dropped", "invalid")
             _logger.debug("report dropped: %s", error)
             return
-        self._worker.report(report, self._clock.now_ns())
+        self._worker.acknowledge(report)
+        if self._rate is not None:
+            self._rate.report(report, self._clock.now_ns())
+            self._apply_rate()
 
     def on_control(self, message: bytes) -> None:
         """A control message of the receiver."""
@@ -192,6 +206,43 @@ class CallSession:
             case _:
                 pass  # the receiver's hello, and what only a sender says
 
+    def _note_sent(self, message: EncodedMessage) -> None:
+        """A message left now."""
+        assert self._rate is not None
+        now_ns = self._sent_ns = self._clock.now_ns()
+        age_ticks = ticks_difference(self._clock.now_ticks(), message.capture_time)
+        self._rate.message_sent(
+            message.sequence, age_ms=ns_from_ticks(age_ticks) / 1e6, now_ns=now_ns
+        )
+        if not message.hold:
+            self._rate.cost.observe_message(
+                len(message.data), message.frame_count, self._rate.point
+            )
+
+    def _apply_rate(self) -> None:
+        """Send as the rate control wants it from now on, and tell the user what matters."""
+        assert self._rate is not None
+        rate, now_ns = self._rate, self._clock.now_ns()
+        if rate.point != self._point:
+            if self._point is not None:
+                _logger.info("%s", rate.point)
+                self._metrics.count("rate_steps")
+            self._point = rate.point
+            self._worker.apply(rate.point)
+            self._on_point(rate.point)
+        self._metrics.set_gauge("loss", rate.loss_meter.loss)
+        self._metrics.set_gauge("frames_per_message", rate.point.frames_per_message)
+        self._metrics.set_gauge("target_kbps", rate.target_bps / 1e3)
+        self._metrics.set_gauge("queue_ms", rate.standing_ms)
+        if rate.round_trip_ms is not None:
+            self._metrics.set_gauge("round_trip_ms", rate.round_trip_ms)
+        if rate.is_thin(now_ns) != self._is_thin:
+            self._is_thin = not self._is_thin
+            if self._is_thin:
+                _logger.warning("%s", rate.shortage)
+            else:
+                _logger.info("the link carries the call again")
+
     def _resend(self) -> None:
         if not self._references.under_way:
             self._references.forget()
@@ -202,7 +253,7 @@ class CallSession:
             self._ended.set_result(end)
 
     def _tell_mode(self) -> None:
-        self._send(Mode(CallMode.REBUILT, self._face, muted=self._muted))
+        self._send(Mode(CallMode.REBUILT, self._face, muted=not self._limits.has_sound))
 
     def _send(self, message: KnownMessage) -> None:
         if self._connection is None:
@@ -222,12 +273,15 @@ class CallSession:
 
     async def _send_references(self) -> None:
         assert self._connection is not None
+        assert self._rate is not None
         while True:
+            self._is_sending_reference = False
             sender = await self._references.next()
+            self._is_sending_reference = True
             while not sender.done:
                 message = sender.next_message(
                     self._clock.now_ns(),
-                    rate_bps=self._worker.reference_rate_bps,
+                    rate_bps=self._rate.reference_bps,
                     buffered_bytes=self._connection.control_buffered_bytes,
                 )
                 if message is None:
@@ -236,12 +290,22 @@ class CallSession:
                     self._send(message)
 
     async def _keep_house(self) -> None:
-        """Notice a receiver that is gone, and show that we are not."""
+        """Notice a receiver that is gone, show that we are not, and follow the rate."""
         assert self._connection is not None
+        assert self._rate is not None
         while True:
             await asyncio.sleep(_HOUSEKEEPING_SECONDS)
             now_ns = self._clock.now_ns()
             wire = self._connection.wire.snapshot()
+            self._rate.poll(
+                wire.data_sent.bytes
+                + wire.audio_sent.bytes
+                + wire.video_sent.bytes
+                + wire.connection_sent.bytes,
+                sends_references=self._is_sending_reference or self._references.under_way,
+                now_ns=now_ns,
+            )
+            self._apply_rate()
             received = (
                 wire.data_received.packets
                 + wire.audio_received.packets

@@ -1,5 +1,7 @@
 """How many parameter messages are lost, from what the receiver says it holds. Pure."""
 
+from collections import deque
+
 from shared.parameter_message import SEQUENCE_BITS
 from shared.receiver_report import HELD_BITS, ReceiverReport
 from shared.sequence import extend_sequence
@@ -12,6 +14,7 @@ _MEMORY = 0.97
 """Weight of what was known before one more message: some 30 messages count, as many as a report
 names."""
 
+_RECENT_MESSAGES = 8
 _RESTART = 1024
 """A report this far from the last one is of another stream of messages."""
 
@@ -27,8 +30,15 @@ class LossMeter:
         self._newest: int | None = None
         self._row = 0
         """Messages lost one after the other until now."""
+        self._last: deque[bool] = deque(maxlen=_RECENT_MESSAGES)
+        """Whether each of the last messages is held."""
         self.loss = 0.0
         """0..1."""
+
+    @property
+    def recent(self) -> float:
+        """Share of the very last messages, outages and all."""
+        return self._last.count(False) / max(len(self._last), 1)
 
     def report(self, report: ReceiverReport) -> None:
         """Learn from a report."""
@@ -47,6 +57,7 @@ class LossMeter:
         self._newest = newest
 
     def _judge(self, *, held: bool) -> None:
+        self._last.append(held)
         if not held:
             self._row += 1
             return

@@ -37,26 +37,17 @@ class OpusPacketizer:
     """Samples in, Opus packets with capture times out. Gaps become silence, overlaps are cut."""
 
     def __init__(self, *, bitrate_bps: int, packet_ms: int, clock: SystemClock) -> None:
-        assert MIN_BITRATE_BPS <= bitrate_bps <= MAX_BITRATE_BPS
-        assert packet_ms in PACKET_MS
         self._clock = clock
-        encoder = av.AudioCodecContext.create("libopus", "w")
-        encoder.sample_rate = SAMPLE_RATE
-        encoder.layout = "mono"
-        encoder.format = "s16"
-        encoder.bit_rate = bitrate_bps
-        encoder.time_base = Fraction(1, SAMPLE_RATE)
-        encoder.options = {
-            "application": "voip",
-            "frame_duration": str(packet_ms),
-            "vbr": "constrained",
-        }
-        encoder.open()
-        self._encoder = encoder
+        self._tuning = self._wanted = (bitrate_bps, packet_ms)
+        self._encoder = _opus_encoder(bitrate_bps, packet_ms)
         self._packet_samples = SAMPLE_RATE * packet_ms // 1000
         self._pending = np.zeros(0, np.int16)
         self._encoded = 0
         self._origin_ns: int | None = None
+
+    def retune(self, bitrate_bps: int, packet_ms: int) -> None:
+        """Rate and packet length from the next packet on; may be called from any thread."""
+        self._wanted = (bitrate_bps, packet_ms)
 
     def feed(self, piece: SoundPiece) -> list[OpusPacket]:
         """The packets that are complete now; their times differ by whole packets."""
@@ -74,6 +65,12 @@ class OpusPacketizer:
             samples = samples[expected - position :]
         self._pending = np.append(self._pending, samples)
         packets: list[OpusPacket] = []
+        if self._wanted != self._tuning:
+            # libavcodec's encoder cannot be changed once it is open. What the old one looked
+            # ahead, 6.5 ms, is lost.
+            self._tuning = self._wanted
+            self._encoder = _opus_encoder(*self._tuning)
+            self._packet_samples = SAMPLE_RATE * self._tuning[1] // 1000
         while len(self._pending) >= self._packet_samples:
             packets += self._encode(self._pending[: self._packet_samples])
             self._pending = self._pending[self._packet_samples :]
@@ -98,3 +95,21 @@ class OpusPacketizer:
     def _time_ns(self, position: int) -> int:
         assert self._origin_ns is not None
         return self._origin_ns + position * 1_000_000_000 // SAMPLE_RATE
+
+
+def _opus_encoder(bitrate_bps: int, packet_ms: int) -> av.AudioCodecContext:
+    assert MIN_BITRATE_BPS <= bitrate_bps <= MAX_BITRATE_BPS
+    assert packet_ms in PACKET_MS
+    encoder = av.AudioCodecContext.create("libopus", "w")
+    encoder.sample_rate = SAMPLE_RATE
+    encoder.layout = "mono"
+    encoder.format = "s16"
+    encoder.bit_rate = bitrate_bps
+    encoder.time_base = Fraction(1, SAMPLE_RATE)
+    encoder.options = {
+        "application": "voip",
+        "frame_duration": str(packet_ms),
+        "vbr": "constrained",
+    }
+    encoder.open()
+    return encoder

@@ -20,6 +20,7 @@ from sender.backoff import Backoff
 from sender.call_session import CallSession, SessionEnd
 from sender.capture import CapturedFrame, CaptureThread, FrameSlot
 from sender.inputs import Inputs, SoundInput, open_inputs
+from sender.operating_point import OperatingPoint
 from sender.recording import Recording
 from sender.settings import SenderSettings
 from sender.whip_client import WhipClient, WhipConnection
@@ -66,7 +67,6 @@ class SenderPipeline:
             self._slot,
             clock=self._clock,
             metrics=self.metrics,
-            frames_per_message=settings.frames_per_message,
             on_output=lambda output: self._post(lambda: self._on_output(output)),
             on_failure=lambda error: self._post(lambda: self._on_failure(error)),
             on_analysed=self._record_picture,
@@ -74,6 +74,7 @@ class SenderPipeline:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._session: CallSession | None = None
         self._connection: WhipConnection | None = None
+        self._audio: AudioThread | None = None
         self._audio_track: OpusPacketTrack | None = None
         self._failure: asyncio.Future[None] | None = None
         self._available = True
@@ -95,7 +96,7 @@ class SenderPipeline:
             metrics=self.metrics,
             on_available=lambda available: self._post(lambda: self._on_available(available)),
         )
-        audio = None if sound is None else self._audio_thread(sound)
+        audio = self._audio = None if sound is None else self._audio_thread(sound)
         tasks = [asyncio.create_task(self._call())]
         if self._settings.trace is not None:
             tasks.append(asyncio.create_task(self._trace()))
@@ -161,8 +162,8 @@ class SenderPipeline:
             self._model,
             clock=self._clock,
             metrics=self.metrics,
-            frame_rate_hz=settings.fps,
-            muted=track is None,
+            limits=settings.call_limits(has_sound=track is not None),
+            on_point=self._on_point,
         )
         connection = await WhipClient.connect(
             settings.url,
@@ -216,6 +217,10 @@ class SenderPipeline:
             self._session.on_output(output)
         self._face = output.state
         self._tell_face()
+
+    def _on_point(self, point: OperatingPoint) -> None:
+        if self._audio is not None:
+            self._audio.retune(point.audio_bitrate_bps, point.audio_packet_ms)
 
     def _on_packet(self, packet: OpusPacket) -> None:
         if self._audio_track is not None:

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 
+from sender.operating_point import CallLimits
 from shared.settings import ProcessSettings
 
 
@@ -44,13 +45,16 @@ class SenderSettings(ProcessSettings):
     audio_bitrate_bps: Annotated[int, Field(ge=6_000, le=24_000)] = 16_000
 
     audio_packet_ms: Literal[20, 40, 60] = 20
-    """Longer packets save headers: 48 bytes and more each."""
+    """At least; longer packets save headers, and a thin link makes them longer by itself."""
 
     fps: Annotated[float, Field(ge=1, le=60)] = 25.0
     """Most frames a second; a slower source keeps its own rate."""
 
     frames_per_message: Annotated[int, Field(ge=1, le=3)] | None = None
-    """None: 2, and 1 above 10 % of loss."""
+    """None: 2; 1 above 10 % of loss, 3 on a thin link."""
+
+    max_kbps: Annotated[float, Field(ge=4)] | None = None
+    """Most that is sent a second, in kilobits on the wire: sound and all headers counted."""
 
     threads: Annotated[int, Field(ge=1, le=16)] = 1
     """Threads of the tracker's networks."""
@@ -73,3 +77,14 @@ class SenderSettings(ProcessSettings):
         if not re.fullmatch(r"[!-~]+", self.token.get_secret_value()):
             raise ValueError("token with characters that no token has, visible ASCII is expected")
         return self
+
+    def call_limits(self, *, has_sound: bool) -> CallLimits:
+        """Where the call's rate control begins."""
+        return CallLimits(
+            has_sound=has_sound,
+            frame_rate_hz=self.fps,
+            audio_packet_ms=self.audio_packet_ms,
+            audio_bitrate_bps=self.audio_bitrate_bps,
+            frames_per_message=self.frames_per_message,
+            max_bps=None if self.max_kbps is None else self.max_kbps * 1e3,
+        )

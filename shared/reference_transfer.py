@@ -18,13 +18,21 @@ from shared.errors import BitstreamError
 from shared.limits import REFERENCE_CHUNK_MAX_BYTES, REFERENCE_TRANSFER_TIMEOUT_NS
 
 CHUNK_DURATION_NS = 40_000_000
-CHUNK_MIN_BYTES = 64
-"""Smaller ones would mostly carry the 93 bytes of headers around them."""
+CHUNK_MIN_BYTES = 128
+"""Smaller ones would mostly carry what is around them; below 47 kbit/s they last longer than
+40 ms."""
+
+CHUNK_AROUND_BYTES = 107
+"""Headers of the wire and of the message."""
 
 
 def image_digest(data: bytes) -> bytes:
     """DIGEST_BYTES bytes that a ReferenceEnd carries."""
     return hashlib.sha256(data).digest()[:DIGEST_BYTES]
+
+
+_BEGIN_BYTES = 300
+"""Of the first message on the wire, about."""
 
 
 class ReferenceSender:
@@ -49,25 +57,30 @@ class ReferenceSender:
     ) -> KnownMessage | None:
         """The next message to send now; None: done, or it is not time yet.
 
-        `rate_bps` is what the link has for references now; `buffered_bytes` waits in the control
-        channel. Call again every few milliseconds.
+        `rate_bps` is what references may take of the link now, headers included; `buffered_bytes`
+        waits in the control channel. Call again every few milliseconds.
         """
         if self._ended or buffered_bytes > 0:
             return None
         if self._next_ns is not None and now_ns < self._next_ns:
             return None
-        self._next_ns = now_ns + CHUNK_DURATION_NS
         if self._begin is not None:
             begin, self._begin = self._begin, None
+            self._pause(_BEGIN_BYTES, rate_bps, now_ns)
             return begin
         if self._offset == len(self._data):
             self._ended = True
             return ReferenceEnd(image_digest(self._data))
-        size = int(rate_bps * CHUNK_DURATION_NS / 8e9)
+        size = int(rate_bps * CHUNK_DURATION_NS / 8e9) - CHUNK_AROUND_BYTES
         size = min(max(size, CHUNK_MIN_BYTES), REFERENCE_CHUNK_MAX_BYTES)
         chunk = ReferenceChunk(self._offset, self._data[self._offset : self._offset + size])
         self._offset += len(chunk.data)
+        self._pause(len(chunk.data) + CHUNK_AROUND_BYTES, rate_bps, now_ns)
         return chunk
+
+    def _pause(self, wire_bytes: int, rate_bps: float, now_ns: int) -> None:
+        """The next message follows when this one has left the link."""
+        self._next_ns = now_ns + max(int(wire_bytes * 8e9 / rate_bps), CHUNK_DURATION_NS)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

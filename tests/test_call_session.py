@@ -8,8 +8,9 @@ import pytest
 
 from sender.analysis_worker import WorkerOutput
 from sender.call_session import CallSession, SessionEnd
+from sender.encoded_message import EncodedMessage
+from sender.operating_point import CallLimits, OperatingPoint
 from sender.reference_encoder import EncodedReference
-from sender.reference_rate import LEAST_BPS, START_BPS, ReferenceRate
 from shared.control_message import (
     Bye,
     ByeReason,
@@ -59,10 +60,9 @@ class Connection:
 class Worker:
     """Notes what it is told."""
 
-    reference_rate_bps = 1e6
-
     def __init__(self) -> None:
         self.told: list[object] = []
+        self.points: list[OperatingPoint] = []
 
     def start_session(self) -> None:
         self.told.append("start")
@@ -79,8 +79,11 @@ class Worker:
     def reference_held(self, set_id: int, reference_id: int) -> None:
         self.told.append((set_id, reference_id))
 
-    def report(self, report: ReceiverReport, time_ns: int) -> None:
+    def acknowledge(self, report: ReceiverReport) -> None:
         self.told.append(report.newest)
+
+    def apply(self, point: OperatingPoint) -> None:
+        self.points.append(point)
 
 
 class Call:
@@ -98,8 +101,7 @@ class Call:
             FaceModel.load(),
             clock=self.clock,
             metrics=self.metrics,
-            frame_rate_hz=25.0,
-            muted=True,
+            limits=CallLimits(has_sound=False),
         )
         self.task = asyncio.create_task(self.session.run(self.connection))  # type: ignore[arg-type]
 
@@ -130,7 +132,11 @@ def reference(set_id: int, reference_id: int) -> EncodedReference:
 def output(
     *messages: bytes, sent: EncodedReference | None = None, state: FaceState = FaceState.TRACKED
 ) -> WorkerOutput:
-    return WorkerOutput(messages, sent, state)
+    encoded = tuple(
+        EncodedMessage(data, sequence, capture_time=0, frame_count=2, hold=False)
+        for sequence, data in enumerate(messages)
+    )
+    return WorkerOutput(encoded, sent, state)
 
 
 async def test_it_greets_and_says_goodbye(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -274,18 +280,3 @@ async def test_each_state_of_the_face_is_told_once_and_repeated_in_silence(
     await call.until(lambda: len(call.connection.control) > count)  # a sign of life
     assert call.connection.control[-1] == modes[-1]
     await call.hang_up()
-
-
-def test_references_slow_down_when_a_queue_builds_up() -> None:
-    rate = ReferenceRate()
-    assert rate.rate_bps == START_BPS
-    for _ in range(5):
-        rate.report(30_000_000, 0.0)
-    fast = rate.rate_bps
-    assert fast > 2 * START_BPS
-    for _ in range(20):
-        rate.report(200_000_000, 0.0)
-    assert rate.rate_bps == LEAST_BPS
-    for _ in range(5):
-        rate.report(35_000_000, 0.0)
-    assert rate.rate_bps > LEAST_BPS

@@ -1,0 +1,84 @@
+"""What a call may spend: the choices that make its rate, from rich to thin."""
+
+from dataclasses import dataclass, replace
+
+FRAMES_PER_MESSAGE = (1, 2, 3)
+AUDIO_PACKET_MS = (20, 40, 60)
+FRAME_RATES_HZ = (25.0, 15.0, 10.0)
+AUDIO_BITRATES_BPS = (16_000, 12_000, 8_000, 6_000)
+PRECISIONS = (0, 1)
+"""Of the parameters; each next one is coarser."""
+
+NORMAL_FRAMES_PER_MESSAGE = 2
+"""Where loss does not ask for one."""
+
+
+@dataclass(frozen=True, slots=True)
+class OperatingPoint:
+    """How a call sends at one moment."""
+
+    frames_per_message: int
+    """1..3."""
+
+    audio_packet_ms: int
+    """20, 40 or 60."""
+
+    frame_rate_hz: float
+    """Most frames a second."""
+
+    audio_bitrate_bps: int
+    """Of Opus alone."""
+
+    precision: int = 0
+    """Of the parameters, an index of PRECISIONS."""
+
+    is_thinned: bool = False
+    """Whether `frame_rate_hz` is less than the source gives."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallLimits:
+    """What the user asked for: where the ladder begins and which rungs it has."""
+
+    has_sound: bool
+    frame_rate_hz: float = FRAME_RATES_HZ[0]
+    audio_packet_ms: int = AUDIO_PACKET_MS[0]
+    audio_bitrate_bps: int = AUDIO_BITRATES_BPS[0]
+    frames_per_message: int | None = None
+    """Fixed, 1..3; None: chosen."""
+
+    max_bps: float | None = None
+    """Most that the sender may put on the wire, everything counted."""
+
+
+def ladder(limits: CallLimits, *, is_lossy: bool) -> tuple[OperatingPoint, ...]:
+    """The operating points of a call, from rich to thin, in the order of what each step saves.
+
+    Under loss the first one has one frame a message: a lost message then costs one frame, which
+    lies between two that came.
+    """
+    fixed = limits.frames_per_message
+    point = OperatingPoint(
+        frames_per_message=fixed or FRAMES_PER_MESSAGE[0],
+        audio_packet_ms=limits.audio_packet_ms,
+        frame_rate_hz=limits.frame_rate_hz,
+        audio_bitrate_bps=limits.audio_bitrate_bps,
+    )
+    points = [point]
+    if fixed is None:
+        points += [replace(point, frames_per_message=count) for count in FRAMES_PER_MESSAGE[1:]]
+        if not is_lossy:
+            del points[: NORMAL_FRAMES_PER_MESSAGE - FRAMES_PER_MESSAGE[0]]
+    if limits.has_sound:
+        for packet_ms in AUDIO_PACKET_MS:
+            if packet_ms > limits.audio_packet_ms:
+                points.append(replace(points[-1], audio_packet_ms=packet_ms))
+    for rate_hz in FRAME_RATES_HZ:
+        if rate_hz < limits.frame_rate_hz:
+            points.append(replace(points[-1], frame_rate_hz=rate_hz, is_thinned=True))
+    if limits.has_sound:
+        for bitrate_bps in AUDIO_BITRATES_BPS:
+            if bitrate_bps < limits.audio_bitrate_bps:
+                points.append(replace(points[-1], audio_bitrate_bps=bitrate_bps))
+    points += [replace(points[-1], precision=precision) for precision in PRECISIONS[1:]]
+    return tuple(points)
