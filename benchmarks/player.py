@@ -20,7 +20,7 @@ from benchmarks.vp8 import Vp8Assembler
 from shared import bar_code
 from shared.clock import SystemClock, ns_from_ticks, ticks_difference
 from shared.errors import BitstreamError
-from shared.webrtc.aiortc_patches import RtpArrival
+from shared.webrtc.aiortc.rtp_tap import RtpArrival
 
 logger = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ player of measurements must not add that. The picture hop of a demo neither lose
 
 from shared.errors import BitstreamError
 from shared.sequence import sequence_add
-from shared.webrtc.aiortc_patches import RtpArrival
+from shared.webrtc.aiortc.rtp_tap import RtpArrival
 
 MAX_PICTURE_BYTES = 1_000_000
 

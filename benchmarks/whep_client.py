@@ -8,8 +8,13 @@ from shared.clock import TICKS_MODULUS, TICKS_PER_SECOND
 from shared.control_message import ByeReason
 from shared.errors import BitstreamError
 from shared.sequence import sequence_difference
-from shared.webrtc import aiortc_patches
-from shared.webrtc.aiortc_patches import RtpArrival, SenderReport
+from shared.webrtc.aiortc.rtp_tap import (
+    RtpArrival,
+    SenderReport,
+    tap_rtp,
+    tap_sender_reports,
+)
+from shared.webrtc.aiortc.video import request_key_picture
 from shared.webrtc.audio import SAMPLE_RATE_HZ
 from shared.webrtc.channel import STATUS
 from shared.webrtc.peer import Peer, PeerState
@@ -50,7 +55,7 @@ class WhepConnection(SignaledConnection):
 
     async def request_key_picture(self) -> None:
         """Ask the receiver for a picture that needs none before it (RTCP PLI)."""
-        await aiortc_patches.request_key_picture(self._peer.connection)
+        await request_key_picture(self._peer.connection)
 
 
 class WhepClient:
@@ -99,8 +104,8 @@ class WhepClient:
                 ("video", on_video, connection.video_clock),
             ):
                 transceiver = peer.connection.addTransceiver(kind, direction="recvonly")
-                aiortc_patches.tap_rtp(transceiver.receiver, on_packet)
-                aiortc_patches.tap_sender_reports(transceiver.receiver, clock.on_report)
+                tap_rtp(transceiver.receiver, on_packet)
+                tap_sender_reports(transceiver.receiver, clock.on_report)
             peer.create_channel(STATUS, on_message)
             answer = await signaling.post(await peer.offer())
             await peer.accept_answer(answer.sdp)

@@ -19,7 +19,7 @@ from shared.face_model import FaceModel
 from shared.generator import load_generator
 from shared.metrics import Metrics
 from shared.trace import check_trace_path, write_trace
-from shared.webrtc.aiortc_patches import limit_video_bitrate
+from shared.webrtc.aiortc.video import limit_video_bitrate
 from shared.webrtc.wire_counter import WireSnapshot
 
 

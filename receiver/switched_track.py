@@ -7,7 +7,7 @@ from typing import Any
 
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 
-from shared.webrtc.aiortc_patches import CaptureTimed
+from shared.webrtc.aiortc.sender_clock import CaptureTimed
 
 
 class SwitchedTrack(MediaStreamTrack):

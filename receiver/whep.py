@@ -12,7 +12,8 @@ from receiver.switched_track import SwitchedTrack
 from shared.clock import Clock
 from shared.control_message import ByeReason
 from shared.metrics import Metrics
-from shared.webrtc import aiortc_patches
+from shared.webrtc.aiortc.rtp_tap import tap_rtp
+from shared.webrtc.aiortc.sender_clock import clock_pair
 from shared.webrtc.channel import STATUS
 from shared.webrtc.ice_servers import IceServer
 
@@ -50,7 +51,7 @@ class WhepSession(Session):
         await self.peer.accept_offer(offer)
         for transceiver in self.peer.connection.getTransceivers():
             # What a viewer sends is not asked for, and aiortc's queue for it has no bound.
-            aiortc_patches.tap_rtp(
+            tap_rtp(
                 transceiver.receiver, lambda packet: self._metrics.count("drops", "viewer_media")
             )
             if transceiver.kind == "video" and self._video is None:
@@ -85,7 +86,7 @@ class WhepSession(Session):
     def _clock_pair(self, kind: str) -> tuple[int, int] | None:
         for sender in self.peer.connection.getSenders():
             if sender.kind == kind:
-                return aiortc_patches.clock_pair(sender)
+                return clock_pair(sender)
         return None
 
     def _on_status(self, message: bytes) -> None:

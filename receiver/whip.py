@@ -14,7 +14,7 @@ from shared.control_message import Bye, ByeReason, pack_control
 from shared.errors import BitstreamError, VersionError
 from shared.limits import CONTROL_MESSAGES_PER_SECOND, PARAMETER_MESSAGES_PER_SECOND
 from shared.metrics import Metrics
-from shared.webrtc import aiortc_patches
+from shared.webrtc.aiortc.rtp_tap import tap_rtp, tap_sender_reports
 from shared.webrtc.audio import OpusArrivals, OpusPacket
 from shared.webrtc.channel import CONTROL, PARAMETERS
 from shared.webrtc.ice_servers import IceServer
@@ -57,11 +57,11 @@ class WhipSession(Session):
         video = None
         for transceiver in self.peer.connection.getTransceivers():
             if transceiver.kind == "audio":
-                aiortc_patches.tap_rtp(transceiver.receiver, self._audio.on_rtp)
-                aiortc_patches.tap_sender_reports(transceiver.receiver, self._audio.on_report)
+                tap_rtp(transceiver.receiver, self._audio.on_rtp)
+                tap_sender_reports(transceiver.receiver, self._audio.on_report)
             elif has_channels or video is not None:
                 # A track that nobody reads would fill aiortc's unbounded queue.
-                aiortc_patches.tap_rtp(
+                tap_rtp(
                     transceiver.receiver, lambda packet: self._metrics.count("drops", "video")
                 )
             else:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from aiortc.mediastreams import MediaStreamTrack
 
-from shared.webrtc import aiortc_patches
+from shared.webrtc.aiortc.sender_clock import round_trip_seconds
 from shared.webrtc.channel import CONTROL, PARAMETERS
 from shared.webrtc.ice_servers import IceServer
 from shared.webrtc.opus_sdp import OpusPreferences, prefer_opus
@@ -33,7 +33,7 @@ class WhipConnection(SignaledConnection):
         """As RTCP measured it on the audio; None before that, or without audio."""
         for sender in self._peer.connection.getSenders():
             if sender.track is not None:
-                return aiortc_patches.round_trip_seconds(sender)
+                return round_trip_seconds(sender)
         return None
 
     @property

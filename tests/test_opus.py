@@ -12,7 +12,8 @@ from shared.clock import TICKS_MODULUS, ticks_difference
 from shared.errors import BitstreamError
 from shared.in_band import embed
 from shared.opus_padding import add_padding
-from shared.webrtc.aiortc_patches import CaptureTimed, RtpArrival, SenderReport
+from shared.webrtc.aiortc.rtp_tap import RtpArrival, SenderReport
+from shared.webrtc.aiortc.sender_clock import CaptureTimed
 from shared.webrtc.audio import OpusArrivals, OpusPacket, OpusPacketTrack, opus_duration
 from shared.webrtc.opus_sdp import OpusPreferences, prefer_opus
 

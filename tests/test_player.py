@@ -15,7 +15,7 @@ from benchmarks.vp8 import Vp8Assembler
 from shared import bar_code
 from shared.clock import SystemClock
 from shared.errors import BitstreamError
-from shared.webrtc.aiortc_patches import RtpArrival
+from shared.webrtc.aiortc.rtp_tap import RtpArrival
 
 _MS = 1_000_000
 

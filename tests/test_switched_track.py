@@ -8,7 +8,7 @@ from aiortc.mediastreams import MediaStreamError
 
 from receiver.plain_stream import NewestFrameTrack
 from receiver.switched_track import SwitchedTrack
-from shared.webrtc.aiortc_patches import CaptureTimed
+from shared.webrtc.aiortc.sender_clock import CaptureTimed
 from shared.webrtc.audio import OpusPacket, OpusPacketTrack
 
 

@@ -13,7 +13,7 @@ from shared.clock import TICKS_MODULUS, TICKS_PER_SECOND
 from shared.errors import BitstreamError
 from shared.in_band import extract
 from shared.sequence import extend_sequence, sequence_difference
-from shared.webrtc.aiortc_patches import RtpArrival, SenderReport
+from shared.webrtc.aiortc.rtp_tap import RtpArrival, SenderReport
 
 SAMPLE_RATE_HZ = 48_000
 """The RTP clock of Opus, whatever the audio's own rate (RFC 7587, section 4.1)."""

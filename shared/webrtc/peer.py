@@ -15,7 +15,9 @@ from aiortc import (
 from aiortc.exceptions import OperationError
 
 from shared.errors import SignalingError
-from shared.webrtc import aiortc_patches
+from shared.webrtc.aiortc import adjustments
+from shared.webrtc.aiortc.datagrams import count_datagrams, label_video
+from shared.webrtc.aiortc.sctp_limits import is_overrun
 from shared.webrtc.channel import Channel, ChannelKind
 from shared.webrtc.ice_servers import IceServer
 from shared.webrtc.wire_counter import WireCounter
@@ -49,7 +51,7 @@ class Peer:
         on_breach: Callable[[str], None] = lambda reason: None,
         on_datagram: Callable[[], None] | None = None,
     ) -> None:
-        aiortc_patches.apply()
+        adjustments.apply()
         self.connection = RTCPeerConnection(
             RTCConfiguration(
                 # An empty list, as none at all means a public server of Google's to aiortc.
@@ -123,7 +125,7 @@ class Peer:
     async def accept_answer(self, sdp: str) -> None:
         """Apply the other side's answer. Raises SignalingError(502) for one that cannot be used."""
         await self._set_remote(sdp, "answer", status=502)
-        aiortc_patches.label_video(self.connection, self.wire)
+        label_video(self.connection, self.wire)
 
     async def accept_offer(self, sdp: str) -> None:
         """Apply the other side's offer; tracks may be added before `answer`.
@@ -140,7 +142,7 @@ class Peer:
         """The local answer with all candidates."""
         self._observe()
         await self.connection.setLocalDescription(await self.connection.createAnswer())
-        aiortc_patches.label_video(self.connection, self.wire)
+        label_video(self.connection, self.wire)
         return str(self.connection.localDescription.sdp)
 
     async def _set_remote(self, sdp: str, kind: str, *, status: int) -> None:
@@ -155,7 +157,7 @@ class Peer:
             raise SignalingError(status, f"the SDP {kind} cannot be used: {detail}") from error
 
     def _observe(self) -> None:
-        aiortc_patches.count_datagrams(self.connection, self.wire, self._on_datagram)
+        count_datagrams(self.connection, self.wire, self._on_datagram)
 
     def _channel_opened(self, channel: RTCDataChannel) -> None:
         expected = self._expected.get(channel.label)
@@ -188,7 +190,7 @@ class Peer:
 
     def _channel_closed(self) -> None:
         """The other side leaves, or went beyond what is held: of no use without channels."""
-        if self.state is PeerState.CONNECTED and aiortc_patches.is_overrun(self.connection):
+        if self.state is PeerState.CONNECTED and is_overrun(self.connection):
             self._on_breach("messages without end")
         self._enter(PeerState.CLOSED)
 

@@ -14,7 +14,7 @@ from sender.whip_client import WhipClient, WhipConnection
 from shared.clock import SystemClock
 from shared.control_message import ByeReason
 from shared.errors import SignalingError
-from shared.webrtc.aiortc_patches import RtpArrival
+from shared.webrtc.aiortc.rtp_tap import RtpArrival
 from shared.webrtc.audio import OpusPacket, OpusPacketTrack
 from shared.webrtc.peer import Peer
 from shared.webrtc.signaling import SignalingClient

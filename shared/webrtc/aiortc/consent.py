@@ -1,0 +1,94 @@
+"""Consent to send (RFC 7675) that a lossy link does not withdraw."""
+
+import asyncio
+import random
+from typing import Any
+
+import aioice.ice
+import aioice.stun
+
+INTERVAL_SECONDS = 5.0
+"""Between checks while they are answered (section 5.1)."""
+
+RETRY_SECONDS = 0.6
+"""Between checks while the last is unanswered. The section's 4 s allow seven checks until consent
+expires: at 50 % of loss each is answered with probability 1/4, and one call in seven would end
+within half a minute. Forty fail together once in 10^5 times."""
+
+EXPIRY_SECONDS = 30.0
+"""Without an answer; the section's own."""
+
+
+class Freshness:
+    """When to ask next, and whether consent has expired. Pure; times in seconds."""
+
+    def __init__(self, now_seconds: float) -> None:
+        self._answered_seconds = self._checked_seconds = now_seconds
+
+    def checked(self, now_seconds: float) -> None:
+        self._checked_seconds = now_seconds
+
+    def answered(self, now_seconds: float) -> None:
+        """To whichever check: answers may come late (section 5.1)."""
+        self._answered_seconds = now_seconds
+
+    def pause_seconds(self, variation: float) -> float:
+        """Until the next check; `variation` in [0.8, 1.2] keeps peers out of step."""
+        is_answered = self._answered_seconds >= self._checked_seconds
+        return variation * (INTERVAL_SECONDS if is_answered else RETRY_SECONDS)
+
+    def is_expired(self, now_seconds: float) -> bool:
+        return now_seconds - self._answered_seconds >= EXPIRY_SECONDS
+
+
+def install() -> None:
+    """An unanswered check is soon followed by another; consent expires as it should."""
+    connection: Any = aioice.ice.Connection
+
+    async def query_consent(self: Any) -> None:
+        clock = asyncio.get_running_loop().time
+        freshness = Freshness(clock())
+        waiting: set[asyncio.Task[None]] = set()
+
+        async def check(pair: Any) -> None:
+            request = self.build_request(pair, nominate=False)
+            try:
+                await _Check.request(pair, request, self.remote_password.encode())
+            except aioice.stun.TransactionError:
+                return
+            freshness.answered(clock())
+
+        try:
+            while not freshness.is_expired(clock()):
+                await asyncio.sleep(freshness.pause_seconds(0.8 + 0.4 * random.random()))
+                freshness.checked(clock())
+                for pair in self._nominated.values():
+                    task = asyncio.create_task(check(pair))
+                    waiting.add(task)
+                    task.add_done_callback(waiting.discard)
+        finally:
+            for task in waiting:
+                task.cancel()
+        self._query_consent_task = None
+        await self.close()
+
+    connection.query_consent = query_consent
+
+
+class _Check(aioice.stun.Transaction):
+    """One request, sent once (section 5.1), whose answer may come late."""
+
+    _Transaction__timeout_delay = property(lambda self: EXPIRY_SECONDS, lambda self, seconds: None)
+
+    @classmethod
+    async def request(cls, pair: Any, message: Any, key: bytes) -> None:
+        """Raises TransactionError when no answer comes."""
+        message.add_message_integrity(key)
+        transaction = cls(
+            message, pair.remote_addr, pair.protocol, retransmissions=0, integrity_key=key
+        )
+        pair.protocol.transactions[message.transaction_id] = transaction
+        try:
+            await transaction.run()
+        finally:
+            del pair.protocol.transactions[message.transaction_id]

@@ -1,0 +1,141 @@
+"""Fewer SACKs: parameters are never repeated, so hardly anybody waits to hear what came.
+
+aiortc answers each packet with one of its own, 85 bytes. What is sent reliably still gets its
+SACKs at once: its sender asks for them (RFC 7053), as here both sides do.
+"""
+
+import asyncio
+import math
+from typing import Any
+
+from aiortc.rtcsctptransport import SCTP_DATA_UNORDERED, DataChunk, RTCSctpTransport
+
+from shared.webrtc.aiortc.sctp_packets import builder_of, run_later
+
+DELAY_SECONDS = 0.4
+"""RFC 9260, section 6.2, forbids more than 0.5. A receiver of ours reports every 0.33 s, and the
+SACK rides the report."""
+
+UNACKNOWLEDGED_BYTES = 600
+"""More than this is acknowledged at once, so that references do not wait for the window. The
+RFC's every second packet means full ones; with parameters, every fourth packet at 25 messages a
+second would cost 2 kbit/s."""
+
+URGENT_INTERVAL_SECONDS = 0.1
+"""Between SACKs that are asked for or tell of a gap; three of them make a sender repeat."""
+
+ORDERED_SECONDS = 0.5
+"""Senders that do not ask: so long after an ordered message gaps are told at once."""
+
+SACK_IMMEDIATELY = 0x08
+"""The I bit of a DATA chunk (RFC 7053, section 3)."""
+
+_STATE = "_kilocall_acknowledgements"
+
+
+class _Acknowledgements:
+    """What one association has to tell its peer, and to ask of it."""
+
+    def __init__(self) -> None:
+        self.timer: asyncio.TimerHandle | None = None
+        self.bytes = 0
+        self.is_asked = False
+        self.told_seconds = -math.inf
+        self.ordered_seconds = -math.inf
+        self.asking_seconds = -math.inf
+
+    def is_urgent(self, now_seconds: float, *, has_gaps: bool) -> bool:
+        if self.bytes > UNACKNOWLEDGED_BYTES:
+            return True
+        ordered = now_seconds - self.ordered_seconds < ORDERED_SECONDS
+        is_wanted = self.is_asked or (has_gaps and ordered)
+        return is_wanted and now_seconds - self.told_seconds >= URGENT_INTERVAL_SECONDS
+
+    def told(self, now_seconds: float) -> None:
+        self.cancel()
+        self.bytes = 0
+        self.is_asked = False
+        self.told_seconds = now_seconds
+
+    def cancel(self) -> None:
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer = None
+
+
+def install() -> None:
+    """SACKs are delayed, and ride what is sent meanwhile."""
+    transport: Any = RTCSctpTransport
+    initialize = transport.__init__
+    send_chunk = transport._send_chunk
+    send_sack = transport._send_sack
+    receive_data_chunk = transport._receive_data_chunk
+    receive_sack_chunk = transport._receive_sack_chunk
+    set_state = transport._set_state
+
+    def _initialize(self: Any, *arguments: Any, **keywords: Any) -> None:
+        initialize(self, *arguments, **keywords)
+        state = _Acknowledgements()
+        setattr(self, _STATE, state)
+        builder = builder_of(self)
+        if builder is not None:
+
+            async def ride() -> None:
+                if state.timer is not None:
+                    await tell(self)
+
+            builder.before_packet = ride
+
+    async def _receive_data_chunk(self: Any, chunk: Any) -> None:
+        state: _Acknowledgements = getattr(self, _STATE)
+        state.bytes += len(chunk.user_data)
+        state.is_asked |= bool(chunk.flags & SACK_IMMEDIATELY)
+        if not chunk.flags & SCTP_DATA_UNORDERED:
+            state.ordered_seconds = self._loop.time()
+        await receive_data_chunk(self, chunk)
+
+    async def _send_sack(self: Any) -> None:
+        state: _Acknowledgements = getattr(self, _STATE)
+        if state.is_urgent(self._loop.time(), has_gaps=bool(self._sack_misordered)):
+            await tell(self)
+            return
+        self._sack_needed = False
+        if state.timer is None:
+            state.timer = self._loop.call_later(DELAY_SECONDS, run_later, lambda: tell(self))
+
+    async def tell(self: Any) -> None:
+        getattr(self, _STATE).told(self._loop.time())
+        await send_sack(self)
+
+    async def _send_chunk(self: Any, chunk: Any) -> None:
+        state: _Acknowledgements = getattr(self, _STATE)
+        now_seconds = self._loop.time()
+        if (
+            isinstance(chunk, DataChunk)
+            and now_seconds - state.asking_seconds >= URGENT_INTERVAL_SECONDS
+            and any(c._max_retransmits is None and not c._acked for c in self._sent_queue)
+        ):
+            state.asking_seconds = now_seconds
+            chunk.flags |= SACK_IMMEDIATELY
+        await send_chunk(self, chunk)
+
+    async def _receive_sack_chunk(self: Any, chunk: Any) -> None:
+        if chunk.gaps:
+            for sent in self._sent_queue:
+                if sent._max_retransmits == 0:
+                    # Never repeated, so there is nothing to wait for: the first report of a gap
+                    # gives it up (aiortc counts to three), and the peer stops telling of it.
+                    sent._misses = max(sent._misses, 2)
+        await receive_sack_chunk(self, chunk)
+
+    def _set_state(self: Any, state: Any) -> None:
+        if state == self.State.CLOSED:
+            getattr(self, _STATE).cancel()
+        set_state(self, state)
+
+    transport.__init__ = _initialize
+    transport._receive_data_chunk = _receive_data_chunk
+    transport._receive_sack_chunk = _receive_sack_chunk
+    transport._send_chunk = _send_chunk
+    transport._send_sack = _send_sack
+    transport._set_state = _set_state

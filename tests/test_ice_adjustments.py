@@ -1,0 +1,155 @@
+"""Connections that come about and stay under loss, on the cheapest path."""
+
+import asyncio
+import random
+from typing import Any
+
+import aioice
+import aioice.ice
+import aioice.stun
+import ifaddr
+import pytest
+
+from shared.webrtc.aiortc import consent, ice_checks, ice_sockets
+from shared.webrtc.aiortc.consent import Freshness
+from tests.adjusted import adjust
+
+adjust()
+
+
+def _adapter(*ips: str | tuple[str, int, int]) -> ifaddr.Adapter:
+    return ifaddr.Adapter("eth", "eth", [ifaddr.IP(ip, 24, "eth") for ip in ips])
+
+
+def test_ipv4_goes_before_ipv6(monkeypatch: pytest.MonkeyPatch) -> None:
+    adapters = [_adapter(("fd00::2", 0, 0), "192.0.2.2"), _adapter("198.51.100.7")]
+    monkeypatch.setattr(ifaddr, "get_adapters", lambda: adapters)
+    assert aioice.ice.get_host_addresses(True, True) == ["192.0.2.2", "198.51.100.7", "fd00::2"]
+
+
+def test_loopback_serves_where_there_is_no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ifaddr, "get_adapters", list)
+    assert aioice.ice.get_host_addresses(True, True) == ["127.0.0.1"]
+
+
+async def test_strangers_datagrams_neither_end_a_connection_nor_pile_up() -> None:
+    connection = aioice.ice.Connection(ice_controlling=True)
+    protocol = aioice.ice.StunProtocol(connection)
+    protocol.local_candidate = aioice.Candidate("f", 1, "udp", 1, "127.0.0.1", 1, "host")
+    protocol.datagram_received(b"", ("127.0.0.1", 2))
+    assert connection._queue.empty()
+    for _ in range(1000):
+        protocol.datagram_received(b"\x80 nonsense", ("127.0.0.1", 2))
+    assert connection._queue.qsize() == ice_sockets.MAX_WAITING_DATAGRAMS
+
+
+class _Transport:
+    """Stands where STUN expects its socket."""
+
+    def __init__(self) -> None:
+        self.sent: list[bytes] = []
+
+    def sendto(self, data: bytes, addr: tuple[str, int]) -> None:
+        self.sent.append(data)
+
+
+async def test_unanswered_checks_are_repeated_at_one_interval(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pauses: list[float] = []
+    loop = asyncio.get_running_loop()
+
+    def call_later(delay: float, callback: Any, *arguments: Any) -> asyncio.Handle:
+        pauses.append(delay)
+        return loop.call_soon(callback, *arguments)
+
+    protocol: Any = aioice.ice.StunProtocol(aioice.ice.Connection(ice_controlling=True))
+    protocol.transport = _Transport()
+    message = aioice.stun.Message(aioice.stun.Method.BINDING, aioice.stun.Class.REQUEST)
+    monkeypatch.setattr(loop, "call_later", call_later)
+    with pytest.raises(aioice.stun.TransactionTimeout):
+        await protocol.request(message, ("192.0.2.1", 1), integrity_key=b"key")
+    assert set(pauses) == {ice_checks.INTERVAL_SECONDS}
+    assert len(set(protocol.transport.sent)) == 1
+    assert 25 <= sum(pauses) <= 60
+    assert not protocol.transactions
+
+
+def _survives(seconds: float, answer_share: float, round_trip: float, seed: int) -> bool:
+    """Whether consent lasts where each check is answered with this probability."""
+    chance = random.Random(seed)
+    freshness = Freshness(0.0)
+    now = 0.0
+    answers: list[float] = []
+    while now < seconds:
+        then = now + freshness.pause_seconds(chance.uniform(0.8, 1.2))
+        for answer in [at for at in answers if at <= then]:
+            freshness.answered(answer)
+            answers.remove(answer)
+        now = then
+        if freshness.is_expired(now):
+            return False
+        freshness.checked(now)
+        if chance.random() < answer_share:
+            answers.append(now + round_trip)
+    return True
+
+
+def test_ten_minutes_at_half_of_all_datagrams_lost_both_ways_are_survived() -> None:
+    assert all(_survives(600, 0.25, 0.1, seed) for seed in range(300))
+
+
+def test_answers_slower_than_checks_count() -> None:
+    assert all(_survives(600, 1.0, 2.0, seed) for seed in range(20))
+
+
+def test_a_peer_that_is_gone_is_given_up_within_half_a_minute() -> None:
+    freshness = Freshness(0.0)
+    freshness.answered(100.0)
+    assert not freshness.is_expired(129.9)
+    assert freshness.is_expired(130.0)
+    assert not _survives(31 + 6, 0.0, 0.1, 1)
+
+
+def test_answered_checks_keep_the_intervals_of_the_rfc() -> None:
+    freshness = Freshness(0.0)
+    freshness.checked(5.0)
+    assert freshness.pause_seconds(1.0) == consent.RETRY_SECONDS
+    freshness.answered(5.1)
+    assert freshness.pause_seconds(0.8) == 4.0
+    assert freshness.pause_seconds(1.2) == 6.0
+
+
+async def _connected() -> tuple[aioice.Connection, aioice.Connection]:
+    pair = aioice.Connection(ice_controlling=True), aioice.Connection(ice_controlling=False)
+    for connection in pair:
+        await connection.gather_candidates()
+    for one, other in (pair, pair[::-1]):
+        for candidate in one.local_candidates:
+            await other.add_remote_candidate(candidate)
+        await other.add_remote_candidate(None)
+        other.remote_username, other.remote_password = one.local_username, one.local_password
+    await asyncio.gather(*(connection.connect() for connection in pair))
+    return pair
+
+
+@pytest.fixture
+def fast_consent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(consent, "INTERVAL_SECONDS", 0.02)
+    monkeypatch.setattr(consent, "RETRY_SECONDS", 0.005)
+    monkeypatch.setattr(consent, "EXPIRY_SECONDS", 0.4)
+    monkeypatch.setattr(ifaddr, "get_adapters", list)
+
+
+@pytest.mark.usefixtures("fast_consent")
+async def test_a_connection_ends_by_itself_once_the_other_side_is_silent() -> None:
+    one, other = await _connected()
+    await asyncio.sleep(0.8)
+    await one.send(b"still there")
+    assert await other.recv() == b"still there"
+    await other.close()
+    async with asyncio.timeout(5):
+        assert isinstance(await one.get_event(), aioice.ConnectionClosed)
+    with pytest.raises(ConnectionError):
+        await one.send(b"nobody")
+    await one.close()

@@ -1,0 +1,217 @@
+"""What our SCTP sends in place of aiortc's: fewer packets, and none that a peer must drop."""
+
+from typing import Any
+
+import aiortc.rtcsctptransport as sctp
+import pytest
+
+from shared.webrtc.aiortc import sctp_acknowledgements, sctp_handshake, sctp_limits
+from shared.webrtc.aiortc.sctp_packets import Bundle
+from tests.adjusted import StillLoop, Wire, adjust, settle
+
+adjust()
+
+WHOLE = sctp.SCTP_DATA_FIRST_FRAG | sctp.SCTP_DATA_LAST_FRAG
+UNORDERED = WHOLE | sctp.SCTP_DATA_UNORDERED
+
+
+@pytest.fixture
+async def transport(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """An established association whose timers stand still."""
+    loop = StillLoop()
+    monkeypatch.setattr(sctp.asyncio, "get_event_loop", lambda: loop)
+    transport: Any = sctp.RTCSctpTransport(Wire())  # type: ignore[arg-type]
+    transport._remote_port = 5000
+    transport._last_received_tsn = 0
+    transport._ssthresh = 100_000
+    transport._association_state = transport.State.ESTABLISHED
+    return transport
+
+
+def data(tsn: int = 1, flags: int = UNORDERED, size: int = 3) -> Any:
+    """A chunk as it came; each on a stream of its own, so that none waits for another."""
+    chunk = sctp.DataChunk(flags=flags)
+    chunk.tsn, chunk.stream_id, chunk.user_data = tsn, tsn, bytes(size)
+    return chunk
+
+
+async def receive(transport: Any, *chunks: Any) -> None:
+    """A packet with these chunks."""
+    await transport._handle_data(
+        sctp.serialize_packet(5000, 5000, transport._local_verification_tag, Bundle(chunks))
+    )
+    await settle()
+
+
+def packets(transport: Any) -> list[list[Any]]:
+    """What was sent, by packet."""
+    return [sctp.parse_packet(data)[3] for data in transport.transport.sent]
+
+
+def kinds(transport: Any) -> list[list[type]]:
+    return [[type(chunk) for chunk in packet] for packet in packets(transport)]
+
+
+async def test_an_init_carries_tag_0_even_after_the_peers_own_init(transport: Any) -> None:
+    transport._remote_verification_tag = 7
+    await transport._send_chunk(sctp.InitChunk())
+    await transport._send_chunk(sctp.CookieAckChunk())
+    tags = [sctp.parse_packet(data)[2] for data in transport.transport.sent]
+    assert tags == [0, 7]
+
+
+async def test_lost_handshakes_are_repeated_soon(transport: Any) -> None:
+    assert transport._rto == sctp_handshake.INITIAL_RTO_SECONDS == 0.5
+    assert transport._rto * sctp.SCTP_MAX_INIT_RETRANS > 27
+
+
+async def test_what_came_is_acknowledged_together_after_a_moment(transport: Any) -> None:
+    for tsn in range(1, 9):
+        await receive(transport, data(tsn))
+    assert not transport.transport.sent
+    ((delay, *_),) = transport._loop.timers
+    assert delay <= 0.5  # RFC 9260, section 6.2
+    await transport._loop.fire()
+    ((sack,),) = packets(transport)
+    assert sack.cumulative_tsn == 8
+
+
+async def test_an_acknowledgement_rides_the_next_message(transport: Any) -> None:
+    await receive(transport, data(1))
+    await transport._send(1, sctp.WEBRTC_BINARY, b"abc", max_retransmits=0, ordered=False)
+    await settle()
+    assert kinds(transport) == [[sctp.SackChunk, sctp.DataChunk]]
+    sack, message = packets(transport)[0]
+    assert sack.cumulative_tsn == 1
+    assert message.user_data == b"abc"
+    await transport._loop.fire()
+    assert len(transport.transport.sent) == 1
+
+
+async def test_messages_of_one_turn_share_a_packet_up_to_its_size(transport: Any) -> None:
+    for text in (b"one", b"two", bytes(1150), b"three"):
+        await transport._send_chunk(data(size=len(text)))
+    await settle()
+    assert [len(packet) for packet in packets(transport)] == [2, 1, 1]
+    assert all(len(packet) <= sctp.SCTP_MAX_PACKET_LENGTH for packet in transport.transport.sent)
+
+
+async def test_other_chunks_leave_after_what_waits(transport: Any) -> None:
+    await transport._send_chunk(data())
+    await transport._send_chunk(sctp.AbortChunk())
+    assert kinds(transport) == [[sctp.DataChunk], [sctp.AbortChunk]]
+
+
+async def test_large_messages_are_acknowledged_at_once(transport: Any) -> None:
+    await receive(transport, data(1, size=24))
+    assert not transport.transport.sent
+    await receive(transport, data(2, size=1100))
+    assert kinds(transport) == [[sctp.SackChunk]]
+
+
+async def test_gaps_are_told_at_once_only_where_a_lost_packet_will_be_repeated(
+    transport: Any,
+) -> None:
+    await receive(transport, data(2))
+    assert not transport.transport.sent
+    await receive(transport, data(4, WHOLE))
+    assert len(transport.transport.sent) == 1
+    # Not with each packet ...
+    await receive(transport, data(6))
+    assert len(transport.transport.sent) == 1
+    transport._loop.now_seconds += sctp_acknowledgements.URGENT_INTERVAL_SECONDS
+    await receive(transport, data(8))
+    assert len(transport.transport.sent) == 2
+    # ... and not once all that is repeated has come.
+    transport._loop.now_seconds += sctp_acknowledgements.ORDERED_SECONDS
+    await receive(transport, data(10))
+    assert len(transport.transport.sent) == 2
+
+
+async def test_who_asks_for_an_acknowledgement_gets_it(transport: Any) -> None:
+    await receive(transport, data(1, UNORDERED | sctp_acknowledgements.SACK_IMMEDIATELY))
+    assert kinds(transport) == [[sctp.SackChunk]]
+
+
+async def test_acknowledgements_are_asked_for_while_something_reliable_is_on_its_way(
+    transport: Any,
+) -> None:
+    async def send(*, reliable: bool) -> bool:
+        await transport._send(
+            1,
+            sctp.WEBRTC_BINARY,
+            b"abc",
+            max_retransmits=None if reliable else 0,
+            ordered=reliable,
+        )
+        await settle()
+        return bool(packets(transport)[-1][-1].flags & sctp_acknowledgements.SACK_IMMEDIATELY)
+
+    assert not await send(reliable=False)
+    assert await send(reliable=True)
+    assert not await send(reliable=False)  # too soon after the last
+    transport._loop.now_seconds += sctp_acknowledgements.URGENT_INTERVAL_SECONDS
+    assert await send(reliable=False)
+    sack = sctp.SackChunk()
+    sack.cumulative_tsn = transport._sent_queue[-1].tsn
+    await receive(transport, sack)
+    transport._loop.now_seconds += sctp_acknowledgements.URGENT_INTERVAL_SECONDS
+    assert not await send(reliable=False)
+
+
+async def test_what_is_never_repeated_is_given_up_at_the_first_gap(transport: Any) -> None:
+    for _ in range(2):
+        await transport._send(1, sctp.WEBRTC_BINARY, b"abc", max_retransmits=0, ordered=False)
+    await settle()
+    first, second = transport._sent_queue
+    sack = sctp.SackChunk()
+    sack.cumulative_tsn = sctp.tsn_minus_one(first.tsn)
+    sack.gaps = [(2, 2)]
+    await receive(transport, sack)
+    await transport._send(1, sctp.WEBRTC_BINARY, b"abc", max_retransmits=0, ordered=False)
+    await settle()
+    forward, message = packets(transport)[-1]
+    assert forward.cumulative_tsn == first.tsn
+    assert message.tsn == sctp.tsn_plus_one(second.tsn)
+
+
+async def test_what_was_given_up_rides_the_next_message_or_goes_alone(transport: Any) -> None:
+    given_up = sctp.ForwardTsnChunk()
+    given_up.cumulative_tsn, given_up.streams = 7, []
+    await transport._send_chunk(given_up)
+    await settle()
+    assert not transport.transport.sent
+    await transport._send_chunk(given_up)
+    await transport._send_chunk(data())
+    await settle()
+    await transport._send_chunk(given_up)
+    await transport._loop.fire()
+    assert kinds(transport) == [[sctp.ForwardTsnChunk, sctp.DataChunk], [sctp.ForwardTsnChunk]]
+
+
+async def test_nothing_leaves_after_the_end(transport: Any) -> None:
+    await receive(transport, data(1))
+    await transport._send_chunk(data())
+    transport._set_state(transport.State.CLOSED)
+    await transport._loop.fire()
+    assert not transport.transport.sent
+
+
+async def test_a_message_that_never_ends_ends_the_association(transport: Any) -> None:
+    for tsn in range(1, 1200):
+        chunk = data(tsn, sctp.SCTP_DATA_FIRST_FRAG if tsn == 1 else 0, 1000)
+        chunk.stream_id = 1
+        await transport._receive_data_chunk(chunk)
+        if transport._association_state == transport.State.CLOSED:
+            break
+    assert tsn == sctp_limits.MAX_REASSEMBLY_BYTES // 1000 + 1
+    assert not transport._inbound_streams
+    assert kinds(transport)[-1] == [sctp.AbortChunk]
+
+
+async def test_a_packet_that_breaks_the_rules_is_dropped(
+    transport: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    two_inits: Any = Bundle((sctp.InitChunk(), sctp.InitChunk()))
+    await transport._handle_data(sctp.serialize_packet(1, 2, 0, two_inits))
+    assert caplog.messages == ["SCTP packet of 52 bytes dropped"]
