@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmarks.clip import ClipFrame
 from benchmarks.driving import DrivingFrame
-from sender.rate_control import MessagePlanner, PackingControl
+from sender.message_planner import MessagePlanner
 from shared.clock import ticks_from_ns
 from shared.codec import FaceDecoder, FaceEncoder
 from shared.face_renderer import FaceRenderer, PreparedReference
@@ -56,7 +56,7 @@ class _Payload:
 
     def __init__(self) -> None:
         self._encoder = FaceEncoder()
-        self._planner = MessagePlanner(PackingControl())
+        self._planner = MessagePlanner()
 
     def add(self, frame: ClipFrame, parameters: FaceParameters | None, set_id: int) -> int:
         """Bytes that leave with this frame; no parameters: no face is seen."""
@@ -76,7 +76,7 @@ class _Payload:
 def _acknowledge(encoder: FaceEncoder) -> None:
     """All is received at once."""
     newest = sequence_add(encoder.next_sequence, -1)
-    encoder.acknowledge(ReceiverReport(newest=newest, held=0, delay_ms=0, loss=0, jitter_ms=0))
+    encoder.acknowledge(ReceiverReport(newest=newest, held=0, delay_ms=0, transit_ms=0))
 
 
 class OfflineCall:

@@ -27,6 +27,7 @@ from sender.audio_capture import AudioThread, FileSound
 from sender.call_session import CallSession
 from sender.capture import CapturedFrame, FrameSlot, Pacer
 from sender.media_file import MediaFile, MediaTimeline
+from sender.operating_point import CallLimits
 from sender.opus_packetizer import OpusPacketizer
 from sender.reference_encoder import EncodedReference
 from sender.whip_client import WhipClient, WhipConnection
@@ -96,7 +97,6 @@ class RecordedCall:
             self._slot,
             clock=self._clock,
             metrics=self._metrics,
-            frames_per_message=job.frames_per_message,
             on_output=lambda output: self._post(lambda: self._on_output(output)),
             on_failure=lambda error: self._post(lambda: self._fail(error)),
         )
@@ -105,8 +105,11 @@ class RecordedCall:
             model,
             clock=self._clock,
             metrics=self._metrics,
-            frame_rate_hz=self._track.fps,
-            muted=job.sound is None,
+            limits=CallLimits(
+                has_sound=job.sound is not None,
+                frame_rate_hz=self._track.fps,
+                frames_per_message=job.frames_per_message,
+            ),
         )
         self._audio_track = None if job.sound is None else OpusPacketTrack()
         self._failure: asyncio.Future[None] = self._loop.create_future()
@@ -179,7 +182,7 @@ class RecordedCall:
     def _on_output(self, output: WorkerOutput) -> None:
         now_ns = self._clock.now_ns()
         for message in output.messages:
-            self._log.add_message(now_ns, message)
+            self._log.add_message(now_ns, message.data)
         self._session.on_output(output)
 
     def _fail(self, error: Exception) -> None:
