@@ -37,17 +37,13 @@ class CardMaterial:
 
 
 def model_card(
-    network: GeneratorNetwork,
-    checkpoint: Checkpoint,
-    training: Path,
-    *,
-    version: str,
-    material: CardMaterial,
+    network: GeneratorNetwork, checkpoint: Checkpoint, *, version: str, material: CardMaterial
 ) -> str:
-    """Markdown; `training` is the folder with metrics.csv.
+    """Markdown; metrics.csv of the training is looked for beside the checkpoint.
 
     Raises ArtifactError for a report or table that cannot be read.
     """
+    metrics = read_metrics(checkpoint.path.parent)
     quality = [line for path in material.quality for line in quality_tables(path)]
     trials = [] if material.trials is None else trials_table(material.trials)
     spec = network.spec
@@ -76,11 +72,11 @@ def model_card(
         _LICENCE,
         "## Training",
         "",
-        *_training_table(network, checkpoint, training),
+        *_training_table(network, checkpoint, metrics),
         "",
         "Validation of the averaged weights while it was trained:",
         "",
-        *_validation_table(read_metrics(training)),
+        *_validation_table(metrics),
         "",
         "## Variants tried",
         "",
@@ -161,8 +157,9 @@ def _macs(network: GeneratorNetwork) -> tuple[int, int]:
     return encoder, frame
 
 
-def _training_table(network: GeneratorNetwork, checkpoint: Checkpoint, training: Path) -> list[str]:
-    rows = read_metrics(training)
+def _training_table(
+    network: GeneratorNetwork, checkpoint: Checkpoint, rows: list[dict[str, float]]
+) -> list[str]:
     done = checkpoint.state["samples"]
     planned = asdict(checkpoint.plan)
     table = [["samples (driving frames)", f"{done} of {planned.pop('samples')}"]]

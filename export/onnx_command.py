@@ -58,7 +58,7 @@ def command(
             trials=trials,
             failures=write_failures(shown, staging),
         )
-        write_bundle(loaded, checkpoint.parent, staging, version=version, material=material)
+        write_bundle(loaded, staging, version=version, material=material)
         checks = verify_bundle(staging)
         checks.append(parity(loaded.build_average(), load_bundle(staging)))
         failed = show(checks, console)

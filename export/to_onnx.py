@@ -86,29 +86,24 @@ def write_graphs(network: GeneratorNetwork, folder: Path) -> None:
 
 
 def write_bundle(
-    checkpoint: Checkpoint,
-    training: Path,
-    folder: Path,
-    *,
-    version: str,
-    material: CardMaterial,
+    checkpoint: Checkpoint, folder: Path, *, version: str, material: CardMaterial
 ) -> None:
     """A checkpoint's averaged weights as a bundle in `folder`, beside pictures of its card.
 
-    `training` is the folder that the checkpoint lies in. Raises ArtifactError for a checkpoint of
-    another face model than the present one, or weights that are not its network's.
+    Raises ArtifactError for a checkpoint of another face model than the present one, or weights
+    that are not its network's.
     """
     model = FaceModel.load()
     if checkpoint.face_model != model.digest:
         raise ArtifactError(
-            f"{training}: learnt with face model {checkpoint.face_model[:16]}, "
+            f"{checkpoint.path}: learnt with face model {checkpoint.face_model[:16]}, "
             f"the present one is {model.digest[:16]}"
         )
     network = checkpoint.build_average()
     write_graphs(network, folder)
     inputs = seeded_inputs(input_shapes(network.spec), seed=SEED, batch=BATCH)
     write_golden(folder, describe(network_outputs(network, inputs)))
-    card = model_card(network, checkpoint, training, version=version, material=material)
+    card = model_card(network, checkpoint, version=version, material=material)
     (folder / CARD_NAME).write_text(card, encoding="utf-8")
     write_manifest(
         network.spec,

@@ -1,5 +1,6 @@
 """Export of generators: parity with torch, bundles that load and render, clear refusals."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -124,10 +125,11 @@ def prepared(folder: Path, licence: str = "MIT") -> Path:
     return folder
 
 
-def test_a_checkpoint_becomes_a_bundle_that_verifies(tmp_path: Path) -> None:
+def test_a_checkpoint_becomes_a_bundle_that_verifies(tmp_path: Path, lite_bundle: Path) -> None:
     network = seeded(Lite(TINY))
     path = checkpoint(tmp_path, network, FaceModel.load().digest)
     out = tmp_path / "bundle"
+    shutil.copytree(lite_bundle, out)  # the one before
     command(path, data=prepared(tmp_path / "data"), out=out, network="lite", version="1.2.3")
     manifest = load_bundle(out).manifest
     assert (manifest.name, manifest.version) == ("lite", "1.2.3")
@@ -137,9 +139,6 @@ def test_a_checkpoint_becomes_a_bundle_that_verifies(tmp_path: Path) -> None:
     assert manifest.training_data.startswith("1 clips (1.0 minutes) and 0 stills of 1 people")
     assert [one.name for one in verify_bundle(out) if not one.passed] == []
     verify_command(out, checkpoint=path)
-    # Again, in the place of the one before.
-    command(path, data=tmp_path / "data", out=out, version="1.2.4")
-    assert load_bundle(out).manifest.version == "1.2.4"
     assert not (tmp_path / "bundle.part").exists()
 
 
@@ -199,17 +198,37 @@ def test_a_folder_with_something_else_is_not_replaced(tmp_path: Path) -> None:
 
 
 def test_a_version_that_is_none_is_one_clear_error(tmp_path: Path) -> None:
-    path = checkpoint(tmp_path, seeded(Lite(TINY)), FaceModel.load().digest)
     with pytest.raises(ConfigError, match=r"^version '1': String should match pattern"):
-        command(path, data=prepared(tmp_path / "data"), out=tmp_path / "b", version="1")
+        write_manifest(
+            Lite(TINY).spec, tmp_path, version="1", training_data="none", face_model_version=1
+        )
 
 
 def test_weights_that_do_not_fit_their_network_are_refused(tmp_path: Path) -> None:
     state = {"samples": 0, "average": Lite(TINY).state_dict()}
     path = tmp_path / "checkpoint.pt"
     save_checkpoint(path, Lite(LiteConfig()), Plan(), FaceModel.load().digest, state)
-    with pytest.raises(ArtifactError, match="weights that are not lite's"):
+    with pytest.raises(ArtifactError) as caught:
         load_checkpoint(path).build_average()
+    text = str(caught.value)
+    assert text.startswith(f"{path}: weights that are not this lite's: Missing key(s) ")
+    assert len(text) < len(str(path)) + 250
+    assert "\n" not in text
+
+
+def test_a_checkpoint_of_an_older_program_is_one_clear_error(tmp_path: Path) -> None:
+    path = checkpoint(tmp_path, Lite(TINY), FaceModel.load().digest)
+    content = torch.load(path, weights_only=True)
+    torch.save({**content, "plan": {**content["plan"], "colour": 1}}, path)
+    with pytest.raises(ArtifactError, match=r"'colour', a checkpoint of this program is expected"):
+        load_checkpoint(path)
+    torch.save({**content, "format": 0}, path)
+    with pytest.raises(ArtifactError, match="format 0, a checkpoint of format 1 is expected"):
+        load_checkpoint(path)
+    del content["sizes"]
+    torch.save(content, path)
+    with pytest.raises(ArtifactError, match=r"'sizes', a checkpoint of this program is expected"):
+        load_checkpoint(path)
 
 
 @pytest.mark.parametrize("content", [b"", b"no checkpoint", b"PK\x03\x04junk"])

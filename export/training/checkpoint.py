@@ -2,6 +2,7 @@
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 import torch
@@ -19,6 +20,7 @@ _FORMAT = 1
 class Checkpoint:
     """A training as it stood."""
 
+    path: Path
     network: str
     sizes: dict[str, Any]
     plan: Plan
@@ -37,7 +39,11 @@ class Checkpoint:
         try:
             network.load_state_dict(self.state["average"])
         except RuntimeError as err:
-            raise ArtifactError(f"weights that are not {self.network}'s: {err}") from err
+            details = str(err).partition("\n")[2] or str(err)  # one line for each tensor
+            first = shorten(details, 200, placeholder=" ...")
+            raise ArtifactError(
+                f"{self.path}: weights that are not this {self.network}'s: {first}"
+            ) from err
         return network.eval()
 
 
@@ -65,18 +71,26 @@ def load_checkpoint(path: Path, *, network: str | None = None) -> Checkpoint:
     except FileNotFoundError as err:
         raise ArtifactError(f"{path}: not found, a checkpoint of a training is expected") from err
     except Exception as err:  # torch.load raises pickle, zip, runtime and value errors
-        first = str(err).partition("\n")[0][:120]
-        raise ArtifactError(f"{path}: {first}, a checkpoint of a training is expected") from err
-    if not isinstance(content, dict) or content.get("format") != _FORMAT:
-        raise ArtifactError(f"{path}: no checkpoint of format {_FORMAT}")
-    if network is not None and content["network"] != network:
+        # Their texts explain torch's settings, not what was found.
         raise ArtifactError(
-            f"{path}: a checkpoint of network {content['network']}, {network} is expected"
+            f"{path}: cannot be read ({type(err).__name__}), a checkpoint of a training is expected"
+        ) from err
+    found = content.get("format") if isinstance(content, dict) else type(content).__name__
+    if found != _FORMAT:
+        raise ArtifactError(f"{path}: format {found}, a checkpoint of format {_FORMAT} is expected")
+    try:
+        checkpoint = Checkpoint(
+            path=path,
+            network=content["network"],
+            sizes=content["sizes"],
+            plan=Plan(**content["plan"]),
+            face_model=content["face_model"],
+            state=content["state"],
         )
-    return Checkpoint(
-        network=content["network"],
-        sizes=content["sizes"],
-        plan=Plan(**content["plan"]),
-        face_model=content["face_model"],
-        state=content["state"],
-    )
+    except (KeyError, TypeError) as err:
+        raise ArtifactError(f"{path}: {err}, a checkpoint of this program is expected") from err
+    if network is not None and checkpoint.network != network:
+        raise ArtifactError(
+            f"{path}: a checkpoint of network {checkpoint.network}, {network} is expected"
+        )
+    return checkpoint
