@@ -20,7 +20,7 @@ from export.codec_tables import (
 from export.face_model import TrackedClip, build_face_model
 from export.landmarks import clip_identities, clip_paths, tracked_landmarks
 from export.prepare_command import command as prepare_command
-from shared.errors import KilocallError
+from shared.errors import ArtifactError, KilocallError
 from shared.face_model import DEFAULT_PATH, FaceModel, VertexGroup
 from shared.face_model_file import write_face_model_file
 
@@ -65,6 +65,10 @@ def face_model(
             continue
         chosen = np.unique(np.linspace(0, len(points) - 1, frames_per_clip).astype(int))
         clips.append(TrackedClip(identities.get(path.stem, path.stem), points[chosen]))
+    if not clips:
+        raise ArtifactError(
+            f"{data}: no clip with {_LEAST_FRAMES} frames of a face, clips of faces are expected"
+        )
     write_face_model_file(out, build_face_model(clips))
     model = FaceModel.load(out)
     frames = sum(len(clip.points) for clip in clips)

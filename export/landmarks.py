@@ -24,7 +24,7 @@ def clip_paths(data: Path) -> list[Path]:
     found = sorted(path for path in data.glob("*") if path.suffix.lower() in _VIDEO_SUFFIXES)
     if not found:
         raise ArtifactError(
-            f"{data}: no video files, clips of faces ({', '.join(_VIDEO_SUFFIXES)})"
+            f"{data}: no video files, clips of faces ({', '.join(_VIDEO_SUFFIXES)}) are expected"
         )
     return found
 
