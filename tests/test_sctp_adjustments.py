@@ -19,7 +19,7 @@ UNORDERED = WHOLE | sctp.SCTP_DATA_UNORDERED
 async def transport(monkeypatch: pytest.MonkeyPatch) -> Any:
     """An established association whose timers stand still."""
     loop = StillLoop()
-    monkeypatch.setattr(sctp.asyncio, "get_event_loop", lambda: loop)
+    monkeypatch.setattr("aiortc.rtcsctptransport.asyncio.get_event_loop", lambda: loop)
     transport: Any = sctp.RTCSctpTransport(Wire())  # type: ignore[arg-type]
     transport._remote_port = 5000
     transport._last_received_tsn = 0
@@ -37,8 +37,9 @@ def data(tsn: int = 1, flags: int = UNORDERED, size: int = 3) -> Any:
 
 async def receive(transport: Any, *chunks: Any) -> None:
     """A packet with these chunks."""
+    packet: Any = Bundle(chunks)
     await transport._handle_data(
-        sctp.serialize_packet(5000, 5000, transport._local_verification_tag, Bundle(chunks))
+        sctp.serialize_packet(5000, 5000, transport._local_verification_tag, packet)
     )
     await settle()
 

@@ -11,9 +11,9 @@ INTERVAL_SECONDS = 5.0
 """Between checks while they are answered (section 5.1)."""
 
 RETRY_SECONDS = 0.6
-"""Between checks while the last is unanswered. The section's 4 s allow seven checks until consent
-expires: at 50 % of loss each is answered with probability 1/4, and one call in seven would end
-within half a minute. Forty fail together once in 10^5 times."""
+"""To the next check while the last is unanswered. The section's 4 s allow seven checks until
+consent expires: at 50 % of loss each is answered with probability 1/4, and one call in seven
+would end within half a minute. Forty fail together once in 10^5 times."""
 
 EXPIRY_SECONDS = 30.0
 """Without an answer; the section's own."""
@@ -32,10 +32,14 @@ class Freshness:
         """To whichever check: answers may come late (section 5.1)."""
         self._answered_seconds = now_seconds
 
-    def pause_seconds(self, variation: float) -> float:
-        """Until the next check; `variation` in [0.8, 1.2] keeps peers out of step."""
-        is_answered = self._answered_seconds >= self._checked_seconds
-        return variation * (INTERVAL_SECONDS if is_answered else RETRY_SECONDS)
+    def rest_seconds(self, variation: float) -> float:
+        """From `RETRY_SECONDS` after a check until the next one.
+
+        `variation`, in [0.8, 1.2], keeps peers out of step (section 5.1).
+        """
+        if self._answered_seconds < self._checked_seconds:
+            return 0.0
+        return INTERVAL_SECONDS * variation - RETRY_SECONDS
 
     def is_expired(self, now_seconds: float) -> bool:
         return now_seconds - self._answered_seconds >= EXPIRY_SECONDS
@@ -60,7 +64,8 @@ def install() -> None:
 
         try:
             while not freshness.is_expired(clock()):
-                await asyncio.sleep(freshness.pause_seconds(0.8 + 0.4 * random.random()))
+                await asyncio.sleep(RETRY_SECONDS)
+                await asyncio.sleep(freshness.rest_seconds(random.uniform(0.8, 1.2)))
                 freshness.checked(clock())
                 for pair in self._nominated.values():
                     task = asyncio.create_task(check(pair))
