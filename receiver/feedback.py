@@ -13,6 +13,7 @@ from shared.control_message import (
 )
 from shared.errors import VersionError
 from shared.face_model import FaceModel
+from shared.in_band import IN_BAND_VERSION, Transport
 from shared.metrics import Metrics
 
 _REFRESH_INTERVAL_NS = 1_000_000_000
@@ -36,6 +37,10 @@ class Feedback:
         self._metrics = metrics
         self._reports = ReportSchedule(settings)
         self._refreshed_ns: dict[RefreshTarget, int] = {}
+        self._reads_in_band = False
+        """Whether the party reads reports in RTCP."""
+        self._in_band = False
+        """Whether the newest message came inside the sound."""
 
     @property
     def loss(self) -> float:
@@ -54,7 +59,9 @@ class Feedback:
             face_model_version=model.version,
             face_model_digest=ours,
             frame_rate_hz=hello.frame_rate_hz,
+            in_band_version=IN_BAND_VERSION,
         )
+        self._reads_in_band = hello.in_band_version >= IN_BAND_VERSION
         self._link.send_control(pack_control(answer))
 
     def tell_held(self, set_id: int, reference_id: int) -> None:
@@ -70,9 +77,10 @@ class Feedback:
             self._metrics.count("refresh_requests", target.value)
             self._link.send_control(pack_control(RefreshRequest(target)))
 
-    def receive(self, message: DecodedMessage, arrival_ns: int) -> None:
+    def receive(self, message: DecodedMessage, arrival_ns: int, transport: Transport) -> None:
         """A parameter message was decoded."""
-        self._reports.receive(message, arrival_ns)
+        self._in_band = transport is Transport.IN_BAND
+        self._reports.receive(message, arrival_ns, in_band=self._in_band)
 
     def report_if_due(self, now_ns: int) -> None:
         """Send the report that is due, if one is."""
@@ -80,6 +88,10 @@ class Feedback:
         held = self._decoder.held()
         if due_ns is None or due_ns > now_ns or held is None:
             return
-        report = self._reports.report(held, now_ns=now_ns)
-        if not self._link.send_parameters(report.pack()):
+        report = self._reports.report(held, now_ns=now_ns).pack()
+        if self._in_band and self._reads_in_band and self._link.send_beside_sound(report):
+            self._metrics.count("reports", Transport.IN_BAND.value)
+        elif self._link.send_parameters(report):
+            self._metrics.count("reports", Transport.DATA_CHANNEL.value)
+        else:
             self._metrics.count("drops", "report")

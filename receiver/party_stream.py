@@ -36,6 +36,7 @@ from shared.control_message import (
     parse_control,
 )
 from shared.errors import BitstreamError, MissingBaseError
+from shared.in_band import Transport
 from shared.metrics import Metrics, Stage
 from shared.parameter_message import MessageKind, message_kind
 from shared.webrtc.audio import OpusPacket, OpusPacketTrack
@@ -141,8 +142,11 @@ class PartyStream:
         else:
             self._handle(parsed)
 
-    def on_parameters(self, message: bytes) -> None:
-        """A message of the `parameters` channel. Raises BitstreamError for bytes that are none."""
+    def on_parameters(self, message: bytes, transport: Transport = Transport.DATA_CHANNEL) -> None:
+        """A message of the `parameters` channel or from inside the sound; both may bring it.
+
+        Raises BitstreamError for bytes that are none.
+        """
         now_ns = self._clock.now_ns()
         try:
             if message_kind(message) is MessageKind.REPORT:
@@ -158,7 +162,7 @@ class PartyStream:
             self._metrics.count("messages_dropped", "parameters_invalid")
             raise
         self._statistics.add_message(len(message))
-        self._feedback.receive(decoded, now_ns)
+        self._feedback.receive(decoded, now_ns, transport)
         if self._player.receive(decoded, now_ns):
             self._messages_came.set()
         else:

@@ -7,6 +7,7 @@ from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 
 from receiver.party_state import PartyState
 from shared.control_message import CallMode
+from shared.in_band import Transport
 from shared.metrics import Metrics
 from shared.webrtc.audio import OpusPacket, OpusPacketTrack
 
@@ -57,7 +58,7 @@ class PlainStream:
     def on_control(self, message: bytes) -> None:
         """Such a client has no channels."""
 
-    def on_parameters(self, message: bytes) -> None:
+    def on_parameters(self, message: bytes, transport: Transport = Transport.DATA_CHANNEL) -> None:
         """Such a client has no channels."""
 
     def on_datagram(self) -> None:

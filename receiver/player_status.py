@@ -37,6 +37,7 @@ class StatusReporter:
             fps=round(statistics.frames_per_second, 1),
             playout_delay_ms=round(statistics.playout_delay_ms, 1),
             latency_ms=_latency(statistics),
+            transport=publisher.parameter_transport and publisher.parameter_transport.value,
             loss=round(statistics.loss, 3),
             audio_loss=round(publisher.audio_loss, 3),
             wire_bps_forward=wire.data_received_bps,

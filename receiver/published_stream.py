@@ -8,6 +8,7 @@ from aiortc.mediastreams import MediaStreamTrack
 
 from receiver.party_state import PartyState
 from shared.control_message import ByeReason
+from shared.in_band import Transport
 from shared.webrtc.audio import OpusPacket
 
 
@@ -24,8 +25,8 @@ class PublishedStream(Protocol):
         Raises VersionError, which ends the session, for a peer of another protocol version.
         """
 
-    def on_parameters(self, message: bytes) -> None:
-        """A message of the `parameters` channel, not larger than its limit."""
+    def on_parameters(self, message: bytes, transport: Transport = Transport.DATA_CHANNEL) -> None:
+        """A message of the `parameters` channel or from inside the sound, within its limit."""
 
     def on_audio(self, packet: OpusPacket) -> None:
         """A packet of the party's sound, as it came."""
@@ -55,6 +56,9 @@ class PublisherLink:
 
     send_parameters: Callable[[bytes], bool]
     """False when the message was dropped; never queued."""
+
+    send_beside_sound: Callable[[bytes], bool]
+    """The same in RTCP: smaller, and nothing acknowledges it. False where no sound comes."""
 
     end: Callable[[ByeReason], None]
     """End the session: the party said goodbye, or its stream cannot go on."""

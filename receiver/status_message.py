@@ -17,6 +17,8 @@ msgpack maps. Keys are written out, as this is the near link and a page reads th
     playout_delay_ms     capture to the tick that shows it, beyond the fastest way
     latency_ms           {p50, p95} of the last seconds: capture to picture handed to the
                          encoder, clocks of both ends compared, so right only where they agree
+    transport            way of the parameters: "datachannel", or "inband", inside the sound's
+                         packets; most of the last 25 messages
     loss                 share of parameter messages lost, 0..1
     audio_loss           share of audio packets lost, 0..1
     wire_bps_forward     publisher to receiver: parameters and control, headers included
@@ -59,6 +61,7 @@ class PlayerStatus:
     fps: float | None = None
     playout_delay_ms: float | None = None
     latency_ms: dict[str, float] | None = None
+    transport: str | None = None
     loss: float | None = None
     audio_loss: float | None = None
     wire_bps_forward: int | None = None

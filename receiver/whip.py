@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable, Sequence
 
 from receiver.message_rate import MessageRate
@@ -12,8 +13,10 @@ from receiver.session import OnEnd, Session
 from shared.clock import Clock
 from shared.control_message import Bye, ByeReason, pack_control
 from shared.errors import BitstreamError, VersionError
+from shared.in_band import Transport
 from shared.limits import CONTROL_MESSAGES_PER_SECOND, PARAMETER_MESSAGES_PER_SECOND
 from shared.metrics import Metrics
+from shared.webrtc.aiortc.rtcp_riders import RtcpRiders
 from shared.webrtc.aiortc.rtp_tap import tap_rtp, tap_sender_reports
 from shared.webrtc.audio import OpusArrivals, OpusPacket
 from shared.webrtc.channel import CONTROL, PARAMETERS
@@ -24,6 +27,10 @@ logger = logging.getLogger(__name__)
 
 FAREWELL_SECONDS = 0.1
 """What a `bye` gets to leave the machine before the connection closes under it."""
+
+
+_TRANSPORTS = 25
+"""Parameter messages, a second or two, whose way is told."""
 
 
 class WhipSession(Session):
@@ -46,7 +53,9 @@ class WhipSession(Session):
         self._open_stream = open_stream
         self._control_rate = MessageRate(CONTROL_MESSAGES_PER_SECOND)
         self._parameter_rate = MessageRate(PARAMETER_MESSAGES_PER_SECOND)
+        self._transports: deque[Transport] = deque(maxlen=_TRANSPORTS)
         self._audio = OpusArrivals(self._on_audio, lambda reason: metrics.count("drops", reason))
+        self._riders: RtcpRiders | None = None
         self._farewell_detail = ""
         self.stream: PublishedStream | None = None
 
@@ -54,22 +63,26 @@ class WhipSession(Session):
         self.peer.accept_channels([(CONTROL, self._on_control), (PARAMETERS, self._on_parameters)])
         await self.peer.accept_offer(offer)
         has_channels = self.peer.connection.sctp is not None
+        if has_channels:
+            self._audio.read_in_band(
+                lambda message: self._on_parameters(message, Transport.IN_BAND)
+            )
         video = None
         for transceiver in self.peer.connection.getTransceivers():
             if transceiver.kind == "audio":
                 tap_rtp(transceiver.receiver, self._audio.on_rtp)
                 tap_sender_reports(transceiver.receiver, self._audio.on_report)
+                self._riders = RtcpRiders(transceiver.receiver)
             elif has_channels or video is not None:
                 # A track that nobody reads would fill aiortc's unbounded queue.
-                tap_rtp(
-                    transceiver.receiver, lambda packet: self._metrics.count("drops", "video")
-                )
+                tap_rtp(transceiver.receiver, lambda packet: self._metrics.count("drops", "video"))
             else:
                 video = transceiver.receiver.track
         if has_channels:
             link = PublisherLink(
                 send_control=lambda message: self.peer.send(CONTROL, message),
                 send_parameters=lambda message: self.peer.send(PARAMETERS, message),
+                send_beside_sound=self._send_beside_sound,
                 end=self.end,
             )
             self.stream = self._open_stream(link)
@@ -86,6 +99,11 @@ class WhipSession(Session):
             self.stream.on_datagram()
 
     @property
+    def parameter_transport(self) -> Transport | None:
+        """The way of most of the newest parameter messages; None before the first."""
+        return max(Transport, key=self._transports.count) if self._transports else None
+
+    @property
     def audio_loss(self) -> float:
         """Share of the audio packets that never came, 0..1."""
         expected = self._audio.received + self._audio.lost
@@ -95,15 +113,20 @@ class WhipSession(Session):
         if self.stream is not None:
             self.stream.on_audio(packet)
 
+    def _send_beside_sound(self, report: bytes) -> bool:
+        return self._riders is not None and self._riders.send(report)
+
     def _on_control(self, message: bytes) -> None:
         if self._control_rate.allows(self._clock.now_ns()):
             self._hand_over(message, lambda stream: stream.on_control(message))
         else:
             self.breach(f"more than {CONTROL_MESSAGES_PER_SECOND} control messages a second")
 
-    def _on_parameters(self, message: bytes) -> None:
+    def _on_parameters(self, message: bytes, transport: Transport = Transport.DATA_CHANNEL) -> None:
         if self._parameter_rate.allows(self._clock.now_ns()):
-            self._hand_over(message, lambda stream: stream.on_parameters(message))
+            self._transports.append(transport)
+            self._metrics.count("parameter_messages", transport.value)
+            self._hand_over(message, lambda stream: stream.on_parameters(message, transport))
         else:
             self.breach(f"more than {PARAMETER_MESSAGES_PER_SECOND} parameter messages a second")
 

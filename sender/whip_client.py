@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from aiortc.mediastreams import MediaStreamTrack
 
+from shared.webrtc.aiortc.rtcp_riders import tap_riders
 from shared.webrtc.aiortc.sender_clock import round_trip_seconds
 from shared.webrtc.channel import CONTROL, PARAMETERS
 from shared.webrtc.ice_servers import IceServer
@@ -77,6 +78,7 @@ class WhipClient:
         """Publish to `url`; returns with both channels open.
 
         `ice_servers` None asks the endpoint for its own. The callbacks run on the event loop.
+        What the receiver says beside the sound (RTCP) goes to `on_parameters` too.
         Raises SignalingError when the endpoint refuses, is not there, or no connection comes
         about in time; nothing is left behind then.
         """
@@ -99,6 +101,9 @@ class WhipClient:
             offer = prefer_opus(await peer.offer(), opus or OpusPreferences())
             answer = await signaling.post(offer)
             await peer.accept_answer(answer.sdp)
+            for rtp_sender in peer.connection.getSenders():
+                if rtp_sender.kind == "audio":
+                    tap_riders(rtp_sender, on_parameters)
             await peer.wait_open((CONTROL, PARAMETERS), timeout_seconds)
         except BaseException:
             await signaling.close()

@@ -1,7 +1,6 @@
 """Padding changes no sample: read, written and skipped as RFC 6716 says."""
 
 import contextlib
-from fractions import Fraction
 
 import av
 import numpy as np
@@ -13,8 +12,8 @@ from numpy.typing import NDArray
 from shared.errors import BitstreamError
 from shared.in_band import embed, extract
 from shared.opus_padding import add_padding, is_padded, split_padding
+from tests.opus_voice import RATE, encoded
 
-RATE = 48_000
 SILK = 9 << 3  # wide band, 20 ms
 CELT = 31 << 3
 
@@ -123,45 +122,6 @@ def test_a_padded_packet_cut_anywhere_is_refused_or_whole(payload: bytes) -> Non
             assert len(split_padding(padded[:end]).payload) < len(padded)
 
 
-def voice(seconds: float, seed: int = 1) -> NDArray[np.int16]:
-    """(N,) noise in the rhythm of syllables, with pauses."""
-    rng = np.random.default_rng(seed)
-    t = np.arange(int(seconds * RATE)) / RATE
-    tone = sum(np.sin(2 * np.pi * 120 * k * t + rng.uniform(0, 6)) / k for k in range(1, 20))
-    loudness = np.clip(np.sin(2 * np.pi * 2.3 * t), 0, 1)
-    sound = loudness * (tone + 0.3 * rng.standard_normal(len(t)))
-    return np.asarray(sound * 4000, np.int16)
-
-
-def encoded(
-    duration_ms: str, application: str, bitrate_bps: int, vbr: str, layout: str, *, dtx: bool
-) -> list[bytes]:
-    """Packets of libopus for half a second of voice, or of 120 ms packets a second."""
-    encoder = av.AudioCodecContext.create("libopus", "w")
-    encoder.sample_rate, encoder.layout, encoder.format = RATE, layout, "s16"
-    encoder.bit_rate = bitrate_bps
-    encoder.time_base = Fraction(1, RATE)
-    encoder.options = {
-        "application": application,
-        "frame_duration": duration_ms,
-        "vbr": vbr,
-        "dtx": str(int(dtx)),
-    }
-    encoder.open()
-    samples = voice(max(0.5, float(duration_ms) / 100))
-    if layout == "stereo":
-        samples = np.stack([samples, np.roll(samples, 700)], axis=1).reshape(-1)
-    channels = 2 if layout == "stereo" else 1
-    size = int(RATE * float(duration_ms) / 1000)
-    packets = []
-    for index in range(len(samples) // channels // size):
-        piece = samples[index * size * channels : (index + 1) * size * channels]
-        frame = av.AudioFrame.from_ndarray(piece[None], format="s16", layout=layout)
-        frame.sample_rate, frame.pts = RATE, index * size
-        packets += [bytes(packet) for packet in encoder.encode(frame)]
-    return packets
-
-
 def decoded(packets: list[bytes], layout: str) -> NDArray[np.float32]:
     """All samples of the reference decoder, which knows nothing of us.
 
@@ -198,7 +158,14 @@ def test_unaware_decoders_play_the_same_samples(
         (24_000, "on", False),
         (64_000, "on", False),
     ):
-        packets = encoded(duration_ms, application, bitrate_bps, vbr, layout, dtx=dtx)
+        packets = encoded(
+            duration_ms,
+            application=application,
+            bitrate_bps=bitrate_bps,
+            vbr=vbr,
+            layout=layout,
+            dtx=dtx,
+        )
         carrying = []
         for payload in packets:
             messages = [rng.bytes(int(rng.integers(1, 29))) for _ in range(rng.integers(1, 3))]
@@ -216,12 +183,12 @@ def test_unaware_decoders_play_the_same_samples(
 )
 @settings(deadline=None, max_examples=20)
 def test_any_padding_is_skipped(duration_ms: str, bitrate_bps: int, padding: bytes) -> None:
-    packets = encoded(duration_ms, "voip", bitrate_bps, "constrained", "mono", dtx=False)
+    packets = encoded(duration_ms, bitrate_bps=bitrate_bps)
     same_samples(packets, [add_padding(payload, padding) for payload in packets], "mono")
 
 
 def test_a_constant_rate_is_kept_by_foreign_padding_that_stays() -> None:
-    packets = encoded("60", "voip", 40_000, "off", "mono", dtx=False)
+    packets = encoded("60", bitrate_bps=40_000, vbr="off")
     padded = [payload for payload in packets if is_padded(payload)]
     assert padded
     for payload in padded:

@@ -41,6 +41,7 @@ from shared.control_message import (
 from shared.errors import BitstreamError, VersionError
 from shared.face_model import FaceModel
 from shared.generator import Generator
+from shared.in_band import Transport
 from shared.metrics import Metrics
 from shared.parameters import Crop, FaceParameters
 from shared.receiver_report import ReceiverReport
@@ -66,6 +67,7 @@ class Call:
         self.encoder = FaceEncoder()
         self.back: list[ControlMessage] = []
         self.reports: list[ReceiverReport] = []
+        self.beside_sound: list[ReceiverReport] = []
         self.report_arrives: Callable[[], bool] = lambda: True
         self.ended: list[ByeReason] = []
         self.states: list[PartyState] = []
@@ -78,6 +80,7 @@ class Call:
             link=PublisherLink(
                 send_control=self._take_control,
                 send_parameters=self._take_report,
+                send_beside_sound=self._take_report_beside_sound,
                 end=self.ended.append,
             ),
             on_state=self._take_state,
@@ -106,6 +109,10 @@ class Call:
         if self.report_arrives():
             self.encoder.acknowledge(self.reports[-1])
         return True
+
+    def _take_report_beside_sound(self, message: bytes) -> bool:
+        self.beside_sound.append(ReceiverReport.parse(message))
+        return self._take_report(message)
 
     def count(self, name: str, label: str) -> int:
         return self.metrics.snapshot().counters.get((name, label), 0)
@@ -306,7 +313,7 @@ async def test_many_failures_end_the_session(fake_call: Call) -> None:
     assert fake_call.ended == [ByeReason.OTHER]
 
 
-def hello(digest: bytes | None = None) -> bytes:
+def hello(digest: bytes | None = None, *, in_band_version: int = 0) -> bytes:
     model = FaceModel.load()
     ours = bytes.fromhex(model.digest)[:DIGEST_BYTES]
     return pack_control(
@@ -314,6 +321,7 @@ def hello(digest: bytes | None = None) -> bytes:
             face_model_version=model.version,
             face_model_digest=digest or ours,
             frame_rate_hz=25,
+            in_band_version=in_band_version,
         )
     )
 
@@ -330,6 +338,43 @@ async def test_hello_mode_and_bye(fake_call: Call) -> None:
     assert fake_call.count("face_states", "camera_off") == 1
     fake_call.stream.on_control(pack_control(Bye(ByeReason.LEFT)))
     assert fake_call.ended == [ByeReason.LEFT]
+
+
+async def test_messages_may_come_in_band_and_twice(fake_call: Call) -> None:
+    await fake_call.send_reference()
+    messages: list[bytes] = []
+    take = fake_call.stream.on_parameters
+
+    def both_ways(message: bytes) -> None:
+        messages.append(message)
+        take(message, Transport.IN_BAND)
+        take(message)
+
+    fake_call.stream.on_parameters = both_ways  # type: ignore[method-assign,assignment]
+    frames = await fake_call.play(20)
+    assert len(messages) == 20
+    assert len(frames) >= 37
+    assert fake_call.stream._feedback.loss == 0
+    assert fake_call.count("messages_dropped", "parameters_missing_base") == 0
+
+
+async def test_reports_go_beside_the_sound_for_a_party_that_reads_them_there(
+    fake_call: Call,
+) -> None:
+    for reads in (0, 1):
+        fake_call.stream.on_control(hello(in_band_version=reads))
+        greeting = fake_call.back[-1]
+        assert isinstance(greeting, Hello)
+        assert greeting.in_band_version == 1
+        head = turning_head(reads, fake_call.clock.now_ticks())
+        message = fake_call.encoder.encode([head], set_id=0)
+        fake_call.stream.on_parameters(message, Transport.IN_BAND)
+        assert len(fake_call.beside_sound) == reads
+        fake_call.clock.advance_ms(1100)
+    assert len(fake_call.reports) == 2
+    assert fake_call.beside_sound == [fake_call.reports[-1]]
+    assert fake_call.count("reports", "inband") == 1
+    assert fake_call.count("reports", "datachannel") == 1
 
 
 async def test_another_face_model_is_refused(fake_call: Call) -> None:
@@ -383,6 +428,7 @@ def test_arbitrary_bytes_are_refused_and_harm_nothing(data: bytes) -> None:
             link=PublisherLink(
                 send_control=lambda message: True,
                 send_parameters=lambda message: True,
+                send_beside_sound=lambda message: True,
                 end=lambda reason: None,
             ),
         )

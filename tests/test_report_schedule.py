@@ -63,3 +63,29 @@ def test_transit_is_arrival_minus_capture_across_wraps_and_reordering() -> None:
         arrival_ns = tick * 100_000 // 9 + late_ms * MS
         schedule.receive(message(sequence, capture_time=(start + tick) % TICKS_MODULUS), arrival_ns)
     assert schedule.report(HELD, now_ns=300 * MS).transit_ms == 45  # of message 3
+
+
+def test_a_message_that_comes_twice_hides_no_loss() -> None:
+    schedule = ReportSchedule()
+    for sequence in (0, 2, 2, 0, 2):  # 1 is lost
+        schedule.receive(message(sequence), 0)
+    schedule.report(HELD, now_ns=0)
+    assert schedule.loss == pytest.approx(0.2 / 3)
+
+
+def test_one_report_a_second_will_do_for_messages_inside_the_sound() -> None:
+    schedule = ReportSchedule()
+    schedule.receive(message(0, intra=True), 0, in_band=True)
+    schedule.report(HELD, now_ns=0)
+    schedule.receive(message(1), 0, in_band=True)
+    assert schedule.due_ns() == 1000 * MS
+    schedule.receive(message(2, intra=True), 0, in_band=True)
+    assert schedule.due_ns() == 80 * MS
+    schedule.report(HELD, now_ns=0)
+    schedule.receive(message(3), 0)
+    assert schedule.due_ns() == 330 * MS
+    for sequence in range(10, 200, 3):  # a third comes
+        schedule.receive(message(sequence), 0, in_band=True)
+        schedule.report(HELD, now_ns=0)
+    schedule.receive(message(200), 0, in_band=True)
+    assert schedule.due_ns() == 330 * MS

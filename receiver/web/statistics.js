@@ -56,6 +56,12 @@ function readVideo(report) {
   return reading;
 }
 
+/** @type {Map<string | undefined, string>} */
+const TRANSPORTS = new Map([
+  ["datachannel", "data channel"],
+  ["inband", "inside the sound"],
+]);
+
 /**
  * The texts of the statistics, by the id of their element.
  *
@@ -69,6 +75,7 @@ export function statisticsTexts(status, hop) {
     fps: hop.fps === null ? "–" : `${hop.fps.toFixed(1)} fps`,
     wire: rate(known?.wire_bps_forward),
     "wire-back": rate(known?.wire_bps_reverse),
+    transport: TRANSPORTS.get(known?.transport) ?? "–",
     sound: rate(known?.audio_wire_bps),
     hop: rate(status?.picture_hop_bps ?? hop.bps ?? undefined),
     latency: latency(known?.latency_ms, hop.delayMs),

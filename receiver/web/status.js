@@ -15,6 +15,7 @@ import { decodeMsgpack } from "./msgpack.js";
  * @property {string} [generator]
  * @property {number} [fps]
  * @property {{ p50: number, p95: number }} [latency_ms]
+ * @property {string} [transport]
  * @property {number} [loss]
  * @property {number} [wire_bps_forward]
  * @property {number} [wire_bps_reverse]
@@ -33,6 +34,7 @@ const TYPES = {
   muted: "boolean",
   generator: "string",
   fps: "number",
+  transport: "string",
   loss: "number",
   wire_bps_forward: "number",
   wire_bps_reverse: "number",

@@ -17,6 +17,7 @@ from receiver.published_stream import PublisherLink
 from receiver.tokens import Grant, TokenAuthority
 from shared.clock import Clock, SystemClock
 from shared.control_message import parse_control
+from shared.in_band import Transport
 from shared.metrics import Metrics
 from shared.webrtc.audio import OpusPacket, OpusPacketTrack
 from shared.webrtc.ice_servers import IceServer
@@ -31,6 +32,8 @@ class RecordingStream:
     link: PublisherLink
     control: list[bytes] = field(default_factory=list)
     parameters: list[bytes] = field(default_factory=list)
+    transports: list[Transport] = field(default_factory=list)
+    """Of each of `parameters`."""
     audio: list[OpusPacket] = field(default_factory=list)
     datagrams: int = 0
     closed: bool = False
@@ -45,8 +48,9 @@ class RecordingStream:
         parse_control(message)
         self.control.append(message)
 
-    def on_parameters(self, message: bytes) -> None:
+    def on_parameters(self, message: bytes, transport: Transport = Transport.DATA_CHANNEL) -> None:
         self.parameters.append(message)
+        self.transports.append(transport)
 
     def on_audio(self, packet: OpusPacket) -> None:
         self.audio.append(packet)

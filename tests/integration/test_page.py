@@ -183,7 +183,13 @@ async def test_modules_read_what_the_receiver_writes() -> None:
         *(0.5, -1e300, "", "ä" * 20, "x" * 40, "y" * 300, "z" * 70_000, [], [1, [2, "3"]]),
         *(list(range(20)), {}, {"a": {"b": [None]}}, {str(i): i for i in range(20)}),
     ]
-    status = PlayerStatus(present=True, life="alive", latency_ms={"p50": 1.5, "p95": 2.0}, loss=0.1)
+    status = PlayerStatus(
+        present=True,
+        life="alive",
+        latency_ms={"p50": 1.5, "p95": 2.0},
+        transport="inband",
+        loss=0.1,
+    )
     broken = [
         b"",
         b"\xc1",
@@ -235,6 +241,7 @@ async def test_modules_read_what_the_receiver_writes() -> None:
         "status": {
             "present": True,
             "life": "alive",
+            "transport": "inband",
             "loss": 0.1,
             "latency_ms": {"p50": 1.5, "p95": 2.0},
         },

@@ -1,55 +1,51 @@
 """Data of ours in RTCP, beside the sound: no channel, and nothing acknowledges it.
 
-11 bytes ride in a receiver report (`rtcp_reports`) for 24; on a data channel they take a packet
-of 96, and 85 of acknowledgement the other way.
+One APP packet without a report before it (reduced size, RFC 5506): 66 bytes on the wire with 11 of
+data. A data channel takes 96 for the same, and 85 of acknowledgement the other way.
 """
 
+import asyncio
+import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from aiortc import RTCRtpReceiver, RTCRtpSender
-from aiortc.rtp import RtcpRrPacket
 
 from shared.webrtc.rtcp_app import find_app, pack_app
 
-_NEXT_RIDER = "_kilocall_next_rider"
+
+class RtcpRiders:
+    """The way back to who sends us sound. Belongs to the event loop."""
+
+    def __init__(self, receiver: RTCRtpReceiver) -> None:
+        self._receiver: Any = receiver
+        self._tasks: set[asyncio.Future[None]] = set()
+
+    def send(self, data: bytes) -> bool:
+        """Send at once; False, and nothing is sent, before the first packet of sound came."""
+        ssrc: int | None = self._receiver._RTCRtpReceiver__rtcp_ssrc
+        if ssrc is None or not self._receiver._RTCRtpReceiver__remote_streams:
+            return False
+        task = asyncio.ensure_future(self._send(pack_app(ssrc, data)))
+        # The loop holds only weak references to tasks.
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return True
+
+    async def _send(self, packet: bytes) -> None:
+        with contextlib.suppress(ConnectionError):  # closed meanwhile
+            await self._receiver.transport._send_rtp(packet)
 
 
-@dataclass(frozen=True, slots=True)
-class ReportAndRider:
-    """A compound RTCP packet (RFC 3550, section 6.1)."""
-
-    report: RtcpRrPacket
-    rider: bytes
-
-    def __bytes__(self) -> bytes:
-        return bytes(self.report) + pack_app(self.report.ssrc, self.rider)
-
-
-def ride_receiver_reports(receiver: RTCRtpReceiver, take_rider: Callable[[], bytes | None]) -> None:
-    """Let what `take_rider` returns ride in the receiver reports of `receiver`.
-
-    It is asked once a second while media comes; None: nothing to tell.
-    """
-    setattr(receiver, _NEXT_RIDER, take_rider)
-
-
-def next_rider(receiver: RTCRtpReceiver) -> bytes | None:
-    """What is to ride in the report that may leave now."""
-    take_rider: Callable[[], bytes | None] | None = getattr(receiver, _NEXT_RIDER, None)
-    return None if take_rider is None else take_rider()
-
-
-def tap_riders(sender: RTCRtpSender, on_rider: Callable[[bytes], None]) -> None:
-    """Hand what rides in the RTCP packets of `sender`'s connection to `on_rider`."""
+def tap_riders(sender: RTCRtpSender, on_data: Callable[[bytes], None]) -> None:
+    """Hand the data in the RTCP packets of `sender`'s connection to `on_data`."""
     transport: Any = sender.transport
     handle_rtcp_data = transport._handle_rtcp_data
 
-    async def _handle_rtcp_data(data: bytes) -> None:
-        rider = find_app(data)
-        if rider is not None:
-            on_rider(rider)
-        await handle_rtcp_data(data)
+    async def _handle_rtcp_data(packet: bytes) -> None:
+        data = find_app(packet)
+        if data is not None:
+            on_data(data)
+        await handle_rtcp_data(packet)
 
     transport._handle_rtcp_data = _handle_rtcp_data
