@@ -65,7 +65,10 @@ def load_generator(name_or_folder: str | Path, *, threads: int = 1) -> Generator
     trained, ours = bundle.manifest.face_model_version, FaceModel.load().version
     if trained != ours:
         raise ArtifactError(f"{folder}: trained with face model {trained}, this program has {ours}")
-    return OnnxGenerator(bundle, threads=threads)
+    try:
+        return OnnxGenerator(bundle, threads=threads)
+    except ArtifactError as err:
+        raise ArtifactError(f"{folder}: {err}") from err
 
 
 def find_bundle(name_or_folder: str | Path) -> Path:

@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +21,7 @@ CONDITIONS = np.random.default_rng(1).uniform(-1, 1, (5, 16, 16)).astype(np.floa
 def refusal(folder: Path, **options: Any) -> str:
     with pytest.raises(ArtifactError) as caught:
         load_generator(write_tiny_bundle(folder, **options))
-    return str(caught.value)
+    return str(caught.value).removeprefix(f"{folder}: ")
 
 
 def test_warp_needs_no_file() -> None:
@@ -122,4 +125,20 @@ def test_a_fixed_batch(tmp_path: Path) -> None:
 
 def test_another_face_model(tmp_path: Path) -> None:
     text = refusal(tmp_path, manifest_changes={"face_model_version": 7})
-    assert text == f"{tmp_path}: trained with face model 7, this program has 1"
+    assert text == "trained with face model 7, this program has 1"
+
+
+def test_a_bad_bundle_ends_the_receiver_with_one_line(tmp_path: Path) -> None:
+    folder = write_tiny_bundle(tmp_path, image_name="photo")
+    done = subprocess.run(
+        [sys.executable, "-m", "receiver", "--port", "0", "--generator", str(folder)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "KILOCALL_TOKEN_SECRET": "x" * 32},
+    )
+    assert done.returncode == 2
+    assert done.stderr == (
+        f"kilocall: {folder}: reference_encoder.onnx: inputs conditions, photo, "
+        "the manifest asks for conditions, image\n"
+    )
