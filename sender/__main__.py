@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.logging import RichHandler
 
 from sender.devices import DeviceKind, list_devices
+from sender.parameter_transport import TransportChoice
 from sender.pipeline import SenderPipeline
 from sender.settings import InputKind, SenderSettings
 from shared.errors import ArtifactError, ConfigError, KilocallError
@@ -53,6 +54,10 @@ def main(
     ] = None,
     max_kbps: Annotated[
         float | None, typer.Option(help="Most to send, sound and headers counted.")
+    ] = None,
+    transport: Annotated[
+        TransportChoice | None,
+        typer.Option(help="Of the parameters; inband is inside the sound. Default: auto."),
     ] = None,
     trace: Annotated[
         Path | None, typer.Option(help="Write what is counted here, as JSON lines.")
@@ -99,6 +104,7 @@ def main(
             fps=fps,
             frames_per_message=frames_per_message,
             max_kbps=max_kbps,
+            transport=transport,
             trace=trace,
             record=record,
             verify_tls=False if insecure else None,

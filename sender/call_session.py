@@ -8,6 +8,7 @@ from enum import Enum
 from sender.analysis_worker import AnalysisWorker, WorkerOutput
 from sender.encoded_message import EncodedMessage
 from sender.operating_point import CallLimits, OperatingPoint
+from sender.parameter_transport import ParameterTransport, TransportChoice
 from sender.rate_control import RateControl
 from sender.reference_queue import ReferenceQueue
 from sender.whip_client import WhipConnection
@@ -33,14 +34,18 @@ from shared.control_message import (
 )
 from shared.errors import BitstreamError, VersionError
 from shared.face_model import FaceModel
+from shared.in_band import IN_BAND_VERSION, Transport
 from shared.metrics import Metrics
 from shared.receiver_report import ReceiverReport
+from shared.webrtc.audio import OpusPacket
 from shared.webrtc.peer import PeerState
 
 _logger = logging.getLogger(__name__)
 
 _PACING_SECONDS = 0.01
 _HOUSEKEEPING_SECONDS = 0.25
+_OVERDUE_SECONDS = 0.01
+"""How often messages are looked for that wait in vain for a packet of sound."""
 
 _SILENCE_NS = 8_000_000_000
 """Without any datagram for so long the receiver is gone; ICE itself would need minutes."""
@@ -80,6 +85,7 @@ class CallSession:
         clock: Clock,
         metrics: Metrics,
         limits: CallLimits,
+        transport: TransportChoice = TransportChoice.AUTO,
         on_point: Callable[[OperatingPoint], None] = lambda point: None,
     ) -> None:
         """`on_point` hears how sound is to be sent, at the start and when that changes."""
@@ -89,6 +95,9 @@ class CallSession:
         self._metrics = metrics
         self._limits = limits
         self._on_point = on_point
+        self._transport = ParameterTransport(transport, metrics=metrics)
+        self._waiting = asyncio.Event()
+        """Set while messages wait for a packet of sound."""
         self._rate: RateControl | None = None
         self._point: OperatingPoint | None = None
         self._is_thin = False
@@ -116,6 +125,7 @@ class CallSession:
                 face_model_version=self._model.version,
                 face_model_digest=bytes.fromhex(self._model.digest)[:DIGEST_BYTES],
                 frame_rate_hz=self._limits.frame_rate_hz,
+                in_band_version=IN_BAND_VERSION,
             )
         )
         self._tell_mode()
@@ -124,6 +134,7 @@ class CallSession:
             self._end(SessionEnd.LOST)
         tasks = [
             asyncio.create_task(self._send_references()),
+            asyncio.create_task(self._send_overdue()),
             asyncio.create_task(self._keep_house()),
         ]
         try:
@@ -138,16 +149,24 @@ class CallSession:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     def on_output(self, output: WorkerOutput) -> None:
-        """Send what the worker made."""
+        """Send what the worker made, or keep it for the next packet of sound."""
         if self._connection is None or self._ended.done():
             return
         for message in output.messages:
-            if self._connection.send_parameters(message.data):
-                self._note_sent(message)
-            else:
-                self._metrics.count("messages_dropped", "buffered")
+            self._send_parameters(self._transport.take(message, self._clock.now_ns()))
+        if self._transport.has_waiting:
+            self._waiting.set()
         if output.reference is not None:
             self._references.put(output.reference)
+
+    def load(self, packet: OpusPacket) -> OpusPacket:
+        """A packet of sound that is to leave now, with the messages that wait for one."""
+        if self._connection is None or self._ended.done():
+            return packet
+        loaded = self._transport.load(packet, self._clock.now_ns())
+        for message in loaded.messages:
+            self._note_sent(message)
+        return loaded.packet
 
     def on_face(self, face: FaceState) -> None:
         """Tell the other side what is seen, when it changed."""
@@ -201,10 +220,22 @@ class CallSession:
                 if detail:
                     _logger.warning("receiver: %s", detail)
                 self._end(_ENDS.get(reason, SessionEnd.LEFT))
+            case Hello(in_band_version=version):
+                self._transport.receiver_reads(version)
             case UnknownMessage():
                 self._metrics.count("control_dropped", "unknown_type")
             case _:
-                pass  # the receiver's hello, and what only a sender says
+                pass  # what only a sender says
+
+    def _send_parameters(self, messages: tuple[EncodedMessage, ...]) -> None:
+        """On their channel, now or never."""
+        assert self._connection is not None
+        for message in messages:
+            if self._connection.send_parameters(message.data):
+                self._metrics.count("transport_messages", Transport.DATA_CHANNEL.value)
+                self._note_sent(message)
+            else:
+                self._metrics.count("messages_dropped", "buffered")
 
     def _note_sent(self, message: EncodedMessage) -> None:
         """A message left now."""
@@ -289,6 +320,15 @@ class CallSession:
                 else:
                     self._send(message)
 
+    async def _send_overdue(self) -> None:
+        """Send on the channel what waited in vain for a packet of sound."""
+        while True:
+            await self._waiting.wait()
+            await asyncio.sleep(_OVERDUE_SECONDS)
+            self._send_parameters(self._transport.overdue(self._clock.now_ns()))
+            if not self._transport.has_waiting:
+                self._waiting.clear()
+
     async def _keep_house(self) -> None:
         """Notice a receiver that is gone, show that we are not, and follow the rate."""
         assert self._connection is not None
@@ -297,6 +337,7 @@ class CallSession:
             await asyncio.sleep(_HOUSEKEEPING_SECONDS)
             now_ns = self._clock.now_ns()
             wire = self._connection.wire.snapshot()
+            self._rate.cost.is_in_band = self._transport.is_in_band(now_ns)
             self._rate.poll(
                 wire.data_sent.bytes
                 + wire.audio_sent.bytes

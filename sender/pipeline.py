@@ -163,6 +163,7 @@ class SenderPipeline:
             clock=self._clock,
             metrics=self.metrics,
             limits=settings.call_limits(has_sound=track is not None),
+            transport=settings.transport,
             on_point=self._on_point,
         )
         connection = await WhipClient.connect(
@@ -223,8 +224,8 @@ class SenderPipeline:
             self._audio.retune(point.audio_bitrate_bps, point.audio_packet_ms)
 
     def _on_packet(self, packet: OpusPacket) -> None:
-        if self._audio_track is not None:
-            self._audio_track.put(packet)
+        if self._audio_track is not None and self._session is not None:
+            self._audio_track.put(self._session.load(packet))
 
     def _on_available(self, available: bool) -> None:
         self._available = available

@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, SecretStr, model_validator
 
 from sender.operating_point import CallLimits
+from sender.parameter_transport import TransportChoice
 from shared.settings import ProcessSettings
 
 
@@ -52,6 +53,10 @@ class SenderSettings(ProcessSettings):
 
     frames_per_message: Annotated[int, Field(ge=1, le=3)] | None = None
     """None: 2; 1 above 10 % of loss, 3 on a thin link."""
+
+    transport: TransportChoice = TransportChoice.AUTO
+    """Of the parameters: `datachannel`; `inband`, inside the sound's packets wherever one comes in
+    time; `auto`, the same while that goes well."""
 
     max_kbps: Annotated[float, Field(ge=4)] | None = None
     """Most that is sent a second, in kilobits on the wire: sound and all headers counted."""

@@ -28,11 +28,13 @@ from shared.control_message import (
     parse_control,
 )
 from shared.face_model import FaceModel
+from shared.in_band import extract
 from shared.metrics import Metrics
 from shared.parameters import Crop, FaceParameters, Identity, Reference
 from shared.receiver_report import ReceiverReport
 from shared.reference_image import encode_reference_image
 from shared.reference_transfer import ReferenceAssembler
+from shared.webrtc.audio import OpusPacket
 from shared.webrtc.peer import PeerState
 from shared.webrtc.wire_counter import WireCounter
 from tests.fakes import FakeClock
@@ -92,6 +94,7 @@ class Call:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("sender.call_session._PACING_SECONDS", 0)
         monkeypatch.setattr("sender.call_session._HOUSEKEEPING_SECONDS", 0)
+        monkeypatch.setattr("sender.call_session._OVERDUE_SECONDS", 0)
         self.clock = FakeClock()
         self.metrics = Metrics()
         self.worker = Worker()
@@ -279,4 +282,52 @@ async def test_each_state_of_the_face_is_told_once_and_repeated_in_silence(
     count = len(call.connection.control)
     await call.until(lambda: len(call.connection.control) > count)  # a sign of life
     assert call.connection.control[-1] == modes[-1]
+    await call.hang_up()
+
+
+def greeting(in_band_version: int) -> bytes:
+    return pack_control(
+        Hello(
+            face_model_version=1,
+            face_model_digest=bytes(16),
+            frame_rate_hz=25.0,
+            in_band_version=in_band_version,
+        )
+    )
+
+
+@pytest.mark.parametrize("reads", [0, 1])
+async def test_parameters_ride_in_the_sound_once_the_receiver_says_that_it_reads_them_there(
+    monkeypatch: pytest.MonkeyPatch, reads: int
+) -> None:
+    call = Call(monkeypatch)
+    await call.until(lambda: bool(call.worker.told))
+    hello = call.connection.control[0]
+    assert isinstance(hello, Hello)
+    assert hello.in_band_version == 1
+    sound = OpusPacket(bytes([11 << 3]) + b"voice", 2880, 0)
+    assert call.session.load(sound) is sound
+    call.session.on_output(output(b"before"))
+    call.session.on_control(greeting(reads))
+    call.session.on_output(output(b"after"))
+    found = extract(call.session.load(sound).payload)
+    assert found.messages == ((b"after",) if reads else ())
+    assert call.connection.parameters == ([b"before"] if reads else [b"before", b"after"])
+    counters = call.metrics.snapshot().counters
+    assert counters.get(("transport_messages", "inband"), 0) == reads
+    assert counters["transport_messages", "datachannel"] == 2 - reads
+    assert call.session._rate is not None
+    await call.until(lambda: call.session._rate.cost.is_in_band is bool(reads))  # type: ignore[union-attr]
+    await call.hang_up()
+
+
+async def test_what_waits_in_vain_goes_on_the_channel(monkeypatch: pytest.MonkeyPatch) -> None:
+    call = Call(monkeypatch)
+    await call.until(lambda: bool(call.worker.told))
+    call.session.on_control(greeting(1))
+    call.session.load(OpusPacket(bytes([11 << 3]) + b"voice", 960, 0))
+    call.session.on_output(output(b"message"))
+    assert call.connection.parameters == []
+    await call.until(lambda: call.connection.parameters == [b"message"])
+    assert call.metrics.snapshot().counters["in_band_fallbacks", "wait"] == 1
     await call.hang_up()
