@@ -80,59 +80,55 @@ def trials_table(path: Path) -> list[str]:
 def quality_tables(path: Path) -> list[str]:
     """Mean and standard deviation over clips, of a report of `benchmarks quality --json`.
 
-    One table for each choice of references (and whatever else its rows are labelled with), one
-    column for each generator. Raises ArtifactError for a file that is no such report.
+    One table for each choice of references, of self- and of cross-reenactment; one column for each
+    generator. Raises ArtifactError for a file that is no such report.
     """
     try:
         report = json.loads(path.read_text(encoding="utf-8"))
-        groups = _grouped(report["clips"])
-        machine = report["machine"]
-        heading = f"Commit {machine['commit']}, {machine['date'][:10]}"
-        common = f"references: {report['references']}" if "references" in report else ""
-        return _quality_lines(groups, heading, common)
+        commit, day = report["machine"]["commit"], report["machine"]["date"][:10]
+        lines = []
+        for title, rows in (
+            ("Self-reenactment", report["clips"]),
+            ("One person moved by another", report.get("cross_clips", [])),
+        ):
+            for references, by_generator in _grouped(rows).items():
+                clips = len(next(iter(by_generator.values())))
+                lines += [f"{title}, {clips} clips, references: {references} ({commit}, {day})", ""]
+                lines += [*_quality_table(by_generator), ""]
+        return lines
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as err:
         raise ArtifactError(
-            f"{path}: {err or type(err).__name__}, a report of `benchmarks quality --json` is "
+            f"{path}: {type(err).__name__} {err}, a report of `benchmarks quality --json` is "
             "expected"
         ) from err
 
 
 _Scores = dict[str, float | None]
-_Groups = dict[str, dict[str, dict[str, _Scores]]]
-"""Labels in words -> generator -> clip -> scores."""
+_ByGenerator = dict[str, dict[str, _Scores]]
+"""Generator -> clip -> scores."""
 
 
-def _grouped(rows: list[dict[str, Any]]) -> _Groups:
-    groups: _Groups = defaultdict(lambda: defaultdict(dict))
+def _grouped(rows: list[dict[str, Any]]) -> dict[str, _ByGenerator]:
+    """By references."""
+    groups: dict[str, _ByGenerator] = defaultdict(lambda: defaultdict(dict))
     for row in rows:
-        labels = {
-            name: str(value)
-            for name, value in row.items()
-            if name not in ("clip", "generator") and not isinstance(value, dict)
-        }
-        words = ", ".join(f"{name}: {value}" for name, value in labels.items())
-        groups[words][row["generator"]][row["clip"]] = row["scores"]
+        clip = f"{row['clip']} {row.get('driving', '')}"
+        groups[row["references"]][row["generator"]][clip] = row["scores"]
     return groups
 
 
-def _quality_lines(groups: _Groups, heading: str, common: str) -> list[str]:
-    lines: list[str] = []
-    for words, by_generator in groups.items():
-        clips = len(next(iter(by_generator.values())))
-        title = ", ".join(part for part in (common, words) if part)
-        lines += [f"{heading}; {clips} clips; {title}", ""]
-        first = next(iter(next(iter(by_generator.values())).values()))
-        rows = [
-            [name, *(_spread(scores.values(), name) for scores in by_generator.values())]
-            for name in first
-        ]
-        if WARP in by_generator and _PSNR in first:
-            rows.append(["psnr_db above warp's", *_wins(by_generator)])
-        lines += [*markdown_table(["", *by_generator], rows), ""]
-    return lines
+def _quality_table(by_generator: _ByGenerator) -> list[str]:
+    names = next(iter(next(iter(by_generator.values())).values()))
+    rows = [
+        [name, *(_spread(scores.values(), name) for scores in by_generator.values())]
+        for name in names
+    ]
+    if WARP in by_generator and _PSNR in names:
+        rows.append([f"{_PSNR} above warp's", *_wins(by_generator)])
+    return markdown_table(["", *by_generator], rows)
 
 
-def _wins(by_generator: dict[str, dict[str, _Scores]]) -> list[str]:
+def _wins(by_generator: _ByGenerator) -> list[str]:
     """On how many clips each generator is better than the warp."""
     warp = by_generator[WARP]
     return [

@@ -47,6 +47,7 @@ def report(path: Path, **changes: object) -> Path:
             row("b", "lite", "1", None),
             row("a", "lite", "4", 23.0),
         ],
+        "cross_clips": [{**row("a", "lite", "4", None), "driving": "b"}],
     }
     path.write_text(json.dumps(content | changes))
     return path
@@ -54,7 +55,7 @@ def report(path: Path, **changes: object) -> Path:
 
 def test_measurements_have_their_spread(tmp_path: Path) -> None:
     lines = quality_tables(report(tmp_path / "q.json"))
-    assert lines[0] == "Commit abc, 2026-11-21; 2 clips; references: 1"
+    assert lines[0] == "Self-reenactment, 2 clips, references: 1 (abc, 2026-11-21)"
     assert lines[2:7] == [
         "|  | warp | lite |",
         "|---|---|---|",
@@ -62,7 +63,9 @@ def test_measurements_have_their_spread(tmp_path: Path) -> None:
         "| psnr_db | 21 ± 1.41 | 21 |",
         "| psnr_db above warp's | - | 1 of 2 |",
     ]
-    assert lines[8] == "Commit abc, 2026-11-21; 1 clips; references: 4"
+    assert lines[8] == "Self-reenactment, 1 clips, references: 4 (abc, 2026-11-21)"
+    assert lines[15] == "One person moved by another, 1 clips, references: 4 (abc, 2026-11-21)"
+    assert lines[20:] == ["| psnr_db | - |", ""]
 
 
 @pytest.mark.parametrize("changes", [{"clips": None}, {"machine": {}}, {"clips": [{"clip": "a"}]}])
