@@ -1,6 +1,6 @@
 """Whether a queue grows on the way, from how long messages are under way. Pure.
 
-The slope of transit times over the last reports, as in WebRTC's trendline filter (Carlucci et
+The slope of transit times over the last seconds, as in WebRTC's trendline filter (Carlucci et
 al., "Analysis and design of the Google congestion control for WebRTC", MMSys 2016, section 4.2;
 draft-ietf-rmcat-gcc-02, section 5), and beside it the standing queue, the smallest delay of an
 interval above the smallest of all (CoDel, RFC 8289, section 4.2): with three reports a second a
@@ -14,10 +14,12 @@ import numpy as np
 BASE_NS = 60_000_000_000
 """The shortest transit of so long is the way without a queue."""
 
-WINDOW_REPORTS = 8
+WINDOW_NS = 3_000_000_000
 LEAST_REPORTS = 4
-STANDING_REPORTS = 3
-"""The smallest of so many is a queue that stands, not one packet that met another."""
+STANDING_NS = 1_200_000_000
+"""The smallest of so long is a queue that stands, not one packet that met another."""
+
+STANDING_REPORTS = 2
 
 _NOISE_FACTOR = 3.0
 """A rise counts when it exceeds the scatter around it so many times."""
@@ -29,7 +31,7 @@ class DelayTrend:
     def __init__(self) -> None:
         self._minima: deque[tuple[int, float]] = deque()
         """(time ns, ms), rising: the first is the smallest of BASE_NS."""
-        self._window: deque[tuple[int, float]] = deque(maxlen=WINDOW_REPORTS)
+        self._window: deque[tuple[int, float]] = deque()
 
     def add(self, sent_ns: int, transit_ms: float) -> None:
         """The newest message that a report names; times must rise."""
@@ -39,6 +41,8 @@ class DelayTrend:
         while sent_ns - self._minima[0][0] > BASE_NS:
             self._minima.popleft()
         self._window.append((sent_ns, transit_ms))
+        while sent_ns - self._window[0][0] > WINDOW_NS:
+            self._window.popleft()
 
     def forget_window(self) -> None:
         """The rate changed: what was before says nothing about the trend."""
@@ -62,10 +66,9 @@ class DelayTrend:
     @property
     def standing_ms(self) -> float:
         """The queue that no recent message escaped; 0 while few were seen."""
-        if len(self._window) < STANDING_REPORTS:
-            return 0.0
-        recent = [transit_ms for _, transit_ms in list(self._window)[-STANDING_REPORTS:]]
-        return min(recent) - self._minima[0][1]
+        since_ns = self._window[-1][0] - STANDING_NS if self._window else 0
+        recent = [transit_ms for sent_ns, transit_ms in self._window if sent_ns >= since_ns]
+        return min(recent) - self._minima[0][1] if len(recent) >= STANDING_REPORTS else 0.0
 
     @property
     def slope(self) -> float:

@@ -1,5 +1,6 @@
 """What the receiver holds and when it came; also the ping. Rides the `parameters` channel."""
 
+import math
 import struct
 from dataclasses import dataclass
 
@@ -9,8 +10,12 @@ from shared.parameter_message import BITSTREAM_VERSION, MessageKind, message_kin
 HELD_BITS = 32
 TRANSIT_BITS = 16
 
-_LAYOUT = struct.Struct(">BHIHH")
+_LAYOUT = struct.Struct(">BHIHHB")
 REPORT_BYTES = _LAYOUT.size
+_LEAST_BPS = 500.0
+_STEPS_PER_OCTAVE = 16
+"""Of the rate's byte: 500 bit/s to 30 Mbit/s in steps of 4.4 %."""
+
 _FIRST_BYTE = BITSTREAM_VERSION << 5 | MessageKind.REPORT << 3
 
 
@@ -36,6 +41,10 @@ class ReceiverReport:
     """Arrival of `newest` minus capture of its last frame, both clocks as they are, so only
     differences mean anything; modulo 2**16."""
 
+    received_bps: float = 0.0
+    """All that came lately, sound and headers included, to 2 %: what the link carries when it
+    carries all that it can. 0: not known."""
+
     def pack(self) -> bytes:
         """REPORT_BYTES bytes."""
         return _LAYOUT.pack(
@@ -44,6 +53,7 @@ class ReceiverReport:
             self.held,
             min(self.delay_ms, 0xFFFF),
             self.transit_ms % (1 << TRANSIT_BITS),
+            _rate_code(self.received_bps),
         )
 
     @classmethod
@@ -59,5 +69,14 @@ class ReceiverReport:
             raise BitstreamError(
                 f"receiver report of {len(data)} bytes, at least {REPORT_BYTES} are needed"
             )
-        _, newest, held, delay_ms, transit_ms = _LAYOUT.unpack_from(data)
-        return cls(newest=newest, held=held, delay_ms=delay_ms, transit_ms=transit_ms)
+        _, newest, held, delay_ms, transit_ms, code = _LAYOUT.unpack_from(data)
+        received_bps = _LEAST_BPS * 2.0 ** ((code - 1) / _STEPS_PER_OCTAVE) if code else 0.0
+        return cls(newest, held, delay_ms, transit_ms, received_bps)
+
+
+def _rate_code(rate_bps: float) -> int:
+    """0, or 1..255 in logarithmic steps; saturates."""
+    if rate_bps <= 0:
+        return 0
+    code = 1 + round(_STEPS_PER_OCTAVE * math.log2(max(rate_bps / _LEAST_BPS, 1.0)))
+    return min(code, 0xFF)
