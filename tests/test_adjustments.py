@@ -28,6 +28,7 @@ INSIDES = {
     "aiortc.rtcrtpsender",
     "aiortc.rtcsctptransport",
     "aiortc.rtp",
+    "aiortc.sdp",
 }
 
 SHOWN_BY = {
@@ -40,6 +41,7 @@ SHOWN_BY = {
     "DTLS flights": "test_dtls_adjustments.py -k lost_flights",
     "RTCP reports": "test_rtcp_adjustments.py -k sender_of_sound",
     "RTCP name": "test_rtcp_adjustments.py -k names_are_short",
+    "bundled candidates": "test_ice_adjustments.py -k once_for_all",
     "datagram counting": "integration/test_adjusted_peers.py -k with_ourselves",
     "ICE sockets": "test_ice_adjustments.py -k ipv4",
     "ICE checks": "test_ice_adjustments.py -k one_interval",

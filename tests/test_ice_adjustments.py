@@ -9,12 +9,26 @@ import aioice.ice
 import aioice.stun
 import ifaddr
 import pytest
+from aiortc import sdp
 
 from shared.webrtc.aiortc import consent, ice_checks, ice_sockets
 from shared.webrtc.aiortc.consent import Freshness
 from tests.adjusted import adjust
 
 adjust()
+
+
+def test_candidates_may_stand_once_for_all_bundled_media() -> None:
+    text = (
+        "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\na=group:BUNDLE a b\r\n"
+        "m=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:a\r\n"
+        "a=candidate:1 1 udp 1 192.0.2.1 1000 typ host\r\na=end-of-candidates\r\n"
+        "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\na=mid:b\r\n"
+        "m=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:c\r\n"
+    )
+    sections = sdp.SessionDescription.parse(text).media
+    assert [[c.port for c in media.ice_candidates] for media in sections] == [[1000], [1000], []]
+    assert [media.ice_candidates_complete for media in sections] == [True, True, False]
 
 
 def _adapter(*ips: str | tuple[str, int, int]) -> ifaddr.Adapter:

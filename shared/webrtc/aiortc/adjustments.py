@@ -9,6 +9,7 @@ import aioice
 import aiortc
 
 from shared.webrtc.aiortc import (
+    bundled_candidates,
     consent,
     datagrams,
     dtls_flights,
@@ -56,6 +57,7 @@ ADJUSTMENTS = (
     Adjustment("DTLS flights", Library.AIORTC, dtls_flights.install),
     Adjustment("RTCP reports", Library.AIORTC, rtcp_reports.install),
     Adjustment("RTCP name", Library.AIORTC, rtcp_reports.install_name),
+    Adjustment("bundled candidates", Library.AIORTC, bundled_candidates.install),
     Adjustment("datagram counting", Library.AIOICE, datagrams.install),
     Adjustment("ICE sockets", Library.AIOICE, ice_sockets.install),
     Adjustment("ICE checks", Library.AIOICE, ice_checks.install),
