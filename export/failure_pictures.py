@@ -67,7 +67,7 @@ def write_failures(failures: list[Failure], folder: Path) -> list[str]:
             f"{len(pictures)} pictures take {sum(map(len, encoded))} bytes at a height of "
             f"{_HEIGHTS[-1]}, {BUDGET_BYTES} are allowed"
         )
-    lines = []
+    lines = ["Shrunk and of few colours, so that the bundle stays small.", ""]
     for number, (failure, content) in enumerate(zip(failures, encoded, strict=True), start=1):
         name = f"failure_{number}.png"
         (folder / name).write_bytes(content)
