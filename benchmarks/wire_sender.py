@@ -27,7 +27,7 @@ from sender.audio_capture import AudioThread, FileSound
 from sender.call_session import CallSession
 from sender.capture import CapturedFrame, FrameSlot, Pacer
 from sender.media_file import MediaFile, MediaTimeline
-from sender.operating_point import CallLimits
+from sender.operating_point import CallLimits, OperatingPoint
 from sender.opus_packetizer import OpusPacketizer
 from sender.reference_encoder import EncodedReference
 from sender.whip_client import WhipClient, WhipConnection
@@ -47,20 +47,18 @@ _POLL_SECONDS = 0.02
 class RecordedAnalyser:
     """Says of each frame what was recorded of it, in place of a `FaceAnalyser`."""
 
-    def __init__(self, track: RecordedTrack, period_ns: int) -> None:
+    def __init__(self, track: RecordedTrack, index_at: Callable[[int], int]) -> None:
+        """`index_at(time_ns)`: the frame of the recording that a picture of this time shows."""
         self._track = track
-        self._period_ns = period_ns
-        self._start_ns: int | None = None
+        self._index_at = index_at
         self._reference: EncodedReference | None = None
 
     def analyse(self, image: Image, capture_time: int, time_ns: int) -> Analysis:
         """By the frame's time; nothing is looked at."""
         due: EncodedReference | None = None
-        if self._start_ns is None:
-            self._start_ns = time_ns
+        if self._reference is None:
             due = self._reference = self._track.reference()
-        position = round((time_ns - self._start_ns) / self._period_ns)
-        parameters = self._track.parameters(self._track.index_at(position), capture_time)
+        parameters = self._track.parameters(self._index_at(time_ns), capture_time)
         return Analysis(
             state=FaceState.LOST if parameters is None else FaceState.TRACKED,
             set_id=0,
@@ -90,7 +88,8 @@ class RecordedCall:
         self._slot = FrameSlot(self._metrics)
         self._period_ns = round(1e9 / self._track.fps)
         self._pacer = Pacer(self._clock)
-        analyser = RecordedAnalyser(self._track, self._period_ns)
+        self._start_ns = self._clock.now_ns()
+        analyser = RecordedAnalyser(self._track, self._index_at)
         self._worker = AnalysisWorker(
             # It is all that the worker asks of one.
             cast(FaceAnalyser, analyser),
@@ -110,8 +109,10 @@ class RecordedCall:
                 frame_rate_hz=self._track.fps,
                 frames_per_message=job.frames_per_message,
             ),
+            on_point=self._on_point,
         )
         self._audio_track = None if job.sound is None else OpusPacketTrack()
+        self._audio = self._audio_thread()
         self._failure: asyncio.Future[None] = self._loop.create_future()
 
     @property
@@ -135,19 +136,18 @@ class RecordedCall:
     async def playing(self, connection: WhipConnection) -> AsyncIterator[None]:
         """Send until the end of the context, then write the log."""
         feeder = threading.Thread(target=self._feed, name="feeder", daemon=True)
-        audio = self._audio_thread()
         self._worker.start()
         session = asyncio.create_task(self._session.run(connection))
         feeder.start()
-        if audio is not None:
-            audio.start()
+        if self._audio is not None:
+            self._audio.start()
         try:
             yield
         finally:
             self._pacer.stop()
             await asyncio.to_thread(self._worker.stop)
-            if audio is not None:
-                await asyncio.to_thread(audio.stop)
+            if self._audio is not None:
+                await asyncio.to_thread(self._audio.stop)
             session.cancel()
             await asyncio.gather(session, return_exceptions=True)
             self._log.save(Path(self._job.log))
@@ -170,14 +170,19 @@ class RecordedCall:
     def _feed(self) -> None:
         """A camera: a frame each period, in its own thread."""
         blank = np.zeros((1, 1, 3), np.uint8)
-        start_ns = self._clock.now_ns()
-        position = 0
-        while self._pacer.wait_until(start_ns + position * self._period_ns):
-            time_ns = start_ns + position * self._period_ns
+        time_ns = self._start_ns = self._clock.now_ns()
+        while self._pacer.wait_until(time_ns):
             frame = CapturedFrame(blank, time_ns, self._clock.ticks_at(time_ns))
-            self._log.add_frame(time_ns, self._track.index_at(position))
+            self._log.add_frame(time_ns, self._index_at(time_ns))
             self._slot.put(frame)
-            position += 1
+            time_ns += self._period_ns
+
+    def _index_at(self, time_ns: int) -> int:
+        return self._track.index_at(round((time_ns - self._start_ns) / self._period_ns))
+
+    def _on_point(self, point: OperatingPoint) -> None:
+        if self._audio is not None:
+            self._audio.retune(point.audio_bitrate_bps, point.audio_packet_ms)
 
     def _on_output(self, output: WorkerOutput) -> None:
         now_ns = self._clock.now_ns()

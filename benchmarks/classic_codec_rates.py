@@ -1,0 +1,168 @@
+"""The best picture that a codec makes of a clip at a total rate on the wire.
+
+    for each rate of pictures and each size: the finest quantizer whose wire rate fits
+    of these: the one whose pictures are nearest to the clip
+
+Packets are cut at 1200 B and each counts 40 B of RTP, UDP and IPv4. Left out, in favour of the
+codecs: payload headers, SRTP tags, RTCP, repairs of losses, and the first picture, as our own
+references are counted apart too. The rate is a mean over the whole clip: no picture is held to it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cache
+
+import cv2
+import numpy as np
+
+from benchmarks.classic_codec import CODECS, Codec, decode, encode
+from benchmarks.picture_metrics import peak_signal_to_noise
+from benchmarks.structural_similarity import structural_similarity
+from shared.parameters import Image
+
+MAX_PACKET_BYTES = 1200
+PACKET_HEADER_BYTES = 20 + 8 + 12
+"""IPv4, UDP, RTP."""
+
+WIRE_RATES_BPS = (12_000, 16_000, 20_000, 24_000, 32_000, 40_000, 60_000)
+
+FRAME_DIVISORS = (1, 2, 3)
+"""25, 12.5 and 8.3 pictures a second: fewer is no video."""
+
+SCALES = (Fraction(1), Fraction(1, 2))
+"""Of each side; enlarged again for the comparison."""
+
+_EVERY = 5
+"""Pictures of the clip between two that are compared; prime to the divisors."""
+
+
+@dataclass(frozen=True, slots=True)
+class CodecPoint:
+    """A codec at its best under one wire rate."""
+
+    wire_bps: float
+    """What it took."""
+
+    psnr_db: float
+    """Over all pictures of the clip at its own rate, each against the one then shown; RGB."""
+
+    ssim: float
+    """Of the luma."""
+
+    fps: float
+    scale: float
+    quantizer: int
+    first_picture_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class RateCurve:
+    """A codec on one clip."""
+
+    points: dict[int, CodecPoint | None]
+    """By wire rate in bit/s; None: out of reach."""
+
+    floor_bps: float
+    """The least wire rate reached with any setting."""
+
+
+def wire_bytes(packets: Sequence[bytes]) -> int:
+    """Of encoded pictures, in packets of at most MAX_PACKET_BYTES of payload."""
+    return sum(
+        len(packet) + PACKET_HEADER_BYTES * -(-len(packet) // MAX_PACKET_BYTES)
+        for packet in packets
+    )
+
+
+def rate_curve(
+    codec: Codec,
+    pictures: Sequence[Image],
+    rate: Fraction,
+    *,
+    wire_rates_bps: Sequence[int] = WIRE_RATES_BPS,
+) -> RateCurve:
+    """Raises ArtifactError where the codec fails."""
+    settings = [
+        _Setting(codec, pictures, rate, divisor, scale)
+        for divisor in FRAME_DIVISORS
+        for scale in SCALES
+    ]
+    points: dict[int, CodecPoint | None] = {}
+    for wire_rate in wire_rates_bps:
+        quantizers = [(setting, setting.finest(wire_rate)) for setting in settings]
+        points[wire_rate] = max(
+            (setting.point(q) for setting, q in quantizers if q is not None),
+            key=lambda point: point.psnr_db,
+            default=None,
+        )
+    floor = min(setting.wire_bps(CODECS[codec].quantizers[-1]) for setting in settings)
+    return RateCurve(points, floor)
+
+
+class _Setting:
+    """A clip at one rate of pictures and one size."""
+
+    def __init__(
+        self,
+        codec: Codec,
+        pictures: Sequence[Image],
+        rate: Fraction,
+        divisor: int,
+        scale: Fraction,
+    ) -> None:
+        self._codec = codec
+        self._truth = pictures
+        self._rate = rate / divisor
+        self._divisor = divisor
+        self._scale = scale
+        self._pictures = [_scaled(picture, scale) for picture in pictures[::divisor]]
+        # Of this object, so that a clip's results go with it.
+        self._packets = cache(self._encode)
+        self.point = cache(self._point)
+
+    def finest(self, wire_rate_bps: int) -> int | None:
+        """The finest quantizer within a wire rate; None when the coarsest takes more."""
+        quantizers = CODECS[self._codec].quantizers
+        if self.wire_bps(quantizers[-1]) > wire_rate_bps:
+            return None
+        low, high = 0, len(quantizers) - 1
+        while low < high:
+            middle = (low + high) // 2
+            if self.wire_bps(quantizers[middle]) > wire_rate_bps:
+                low = middle + 1
+            else:
+                high = middle
+        return quantizers[low]
+
+    def wire_bps(self, quantizer: int) -> float:
+        packets = self._packets(quantizer)[1:]
+        return 8 * wire_bytes(packets) * float(self._rate) / len(packets)
+
+    def _encode(self, quantizer: int) -> list[bytes]:
+        return encode(self._codec, self._pictures, self._rate, quantizer)
+
+    def _point(self, quantizer: int) -> CodecPoint:
+        packets = self._packets(quantizer)
+        decoded = decode(self._codec, packets)
+        pairs = [
+            (_scaled(decoded[index // self._divisor], 1 / self._scale), self._truth[index])
+            for index in range(0, len(self._truth), _EVERY)
+        ]
+        return CodecPoint(
+            wire_bps=self.wire_bps(quantizer),
+            psnr_db=float(np.mean([peak_signal_to_noise(*pair) for pair in pairs])),
+            ssim=float(np.mean([structural_similarity(*pair).ssim for pair in pairs])),
+            fps=float(self._rate),
+            scale=float(self._scale),
+            quantizer=quantizer,
+            first_picture_bytes=len(packets[0]),
+        )
+
+
+def _scaled(picture: Image, scale: Fraction) -> Image:
+    if scale == 1:
+        return picture
+    height, width = (round(side * scale) for side in picture.shape[:2])
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(picture, (width, height), interpolation=method), np.uint8)

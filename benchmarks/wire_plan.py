@@ -1,0 +1,131 @@
+"""Which calls the wire benchmark makes."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from benchmarks.link_model import LinkConditions
+from benchmarks.wire_job import Transport
+from benchmarks.wire_lane import SETTLE_SECONDS
+
+LOSSES = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5)
+"""Each way."""
+
+DELAY_MS = 30.0
+"""One way, where nothing else is said."""
+
+_JITTER = 0.2
+"""Of the delay."""
+
+_DELAYS_MS = (0.0, 100.0, 250.0)
+_RATES_BPS = (8_000.0, 12_000.0, 16_000.0, 24_000.0)
+_VOICE_RATES_BPS = (16_000.0, 18_000.0, 24_000.0, 32_000.0, 48_000.0)
+
+_CALL_OVERHEAD_SECONDS = 3.0
+"""Connecting, the reference, the end."""
+
+_OPENING_SECONDS = 5.0
+"""Roughly, over all losses."""
+
+
+class Sweep(StrEnum):
+    """What is varied between the cells of a group."""
+
+    LOSS = "loss"
+    DELAY = "delay"
+    RATE = "rate"
+    VOICE = "voice"
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """Calls that differ in nothing but clip and seed."""
+
+    sweep: Sweep
+    transport: Transport
+    frames_per_message: int | None
+    """None: as the rate control decides."""
+
+    conditions: LinkConditions
+    """Both ways."""
+
+    voice: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class WirePlan:
+    """All of a run."""
+
+    cells: tuple[Cell, ...]
+    calls_per_cell: int
+    """Each of another clip."""
+
+    call_seconds: float
+    """Measured, of each call."""
+
+    opening_losses: tuple[float, ...]
+    opening_seeds: int
+    lanes: int
+    """Calls made at the same time, each over a link of its own: each takes some 8 % of a core."""
+
+    @property
+    def estimated_seconds(self) -> float:
+        """Of the calls and openings."""
+        call = self.call_seconds + SETTLE_SECONDS + _CALL_OVERHEAD_SECONDS
+        calls = len(self.cells) * self.calls_per_cell * call
+        openings = len(self.opening_losses) * self.opening_seeds * _OPENING_SECONDS
+        return (calls + openings) / self.lanes
+
+
+def link(*, loss: float = 0.0, delay_ms: float = DELAY_MS, rate_bps: float = 0.0) -> LinkConditions:
+    """A link's usual conditions but for what is told."""
+    return LinkConditions(
+        loss=loss, delay_ms=delay_ms, jitter_ms=delay_ms * _JITTER, rate_bps=rate_bps
+    )
+
+
+def full_plan() -> WirePlan:
+    """For the record: about 20 minutes."""
+    cells: list[Cell] = []
+    for transport in Transport:
+        cells += [
+            Cell(Sweep.LOSS, transport, count, link(loss=loss))
+            for count in (1, 2, 3)
+            for loss in LOSSES
+        ]
+        cells += [
+            Cell(Sweep.DELAY, transport, None, link(delay_ms=delay_ms)) for delay_ms in _DELAYS_MS
+        ]
+        cells += [Cell(Sweep.RATE, transport, None, link(rate_bps=rate)) for rate in _RATES_BPS]
+        cells += [
+            Cell(Sweep.VOICE, transport, None, link(rate_bps=rate), voice=True)
+            for rate in (0.0, *_VOICE_RATES_BPS)
+        ]
+    return WirePlan(
+        cells=tuple(cells),
+        calls_per_cell=4,
+        call_seconds=25.0,
+        opening_losses=LOSSES,
+        opening_seeds=20,
+        lanes=4,
+    )
+
+
+def quick_plan() -> WirePlan:
+    """To see that it works: the numbers mean little."""
+    transport = Transport.DATA_CHANNEL
+    cells = (
+        Cell(Sweep.LOSS, transport, 1, link(loss=0.0)),
+        Cell(Sweep.LOSS, transport, 2, link(loss=0.0)),
+        Cell(Sweep.LOSS, transport, 1, link(loss=0.3)),
+        Cell(Sweep.LOSS, transport, 2, link(loss=0.3)),
+        Cell(Sweep.RATE, transport, None, link(rate_bps=16_000.0)),
+        Cell(Sweep.VOICE, transport, None, link(), voice=True),
+    )
+    return WirePlan(
+        cells=cells,
+        calls_per_cell=1,
+        call_seconds=8.0,
+        opening_losses=(0.0, 0.2),
+        opening_seeds=4,
+        lanes=2,
+    )

@@ -1,0 +1,163 @@
+"""The run of a wire benchmark as one picture of eight plots."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter, ScalarFormatter
+
+from benchmarks.wire_job import Transport
+from benchmarks.wire_plan import Cell, Sweep
+from benchmarks.wire_report import WireReport
+from benchmarks.wire_scores import WireScores
+
+_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")
+"""Okabe and Ito's, told apart by all eyes."""
+
+_OURS = "#000000"
+
+Value = Callable[[WireScores], float]
+Series = list[tuple[str, list[tuple[float, WireScores]]]]
+
+
+def draw(report: WireReport, path: Path) -> None:
+    """Write a PNG."""
+    figure = Figure(figsize=(19, 9), layout="constrained")
+    axes = figure.subplots(2, 4)
+    by_loss = _series(report, Sweep.LOSS, lambda cell: 100 * cell.conditions.loss)
+    _lines(
+        axes[0, 0], by_loss, "packets lost each way, %", "kbit/s of IP packets",
+        "Wire: forward —, back - -", lambda s: s.forward_bps / 1e3, lambda s: s.back_bps / 1e3,
+    )  # fmt: skip
+    _lines(
+        axes[0, 1], by_loss, "packets lost each way, %", "ms beyond the link's delay",
+        "Capture to shown: p95 —, p50 - -", lambda s: s.shown_ms.p95, lambda s: s.shown_ms.p50,
+    )  # fmt: skip
+    _lines(
+        axes[0, 2], by_loss, "packets lost each way, %", "px at 256 x 256",
+        "Shown face against the driver's: mean —, p95 - -",
+        lambda s: s.error_px, lambda s: s.error_p95_px,
+    )  # fmt: skip
+    _lines(
+        axes[0, 3], by_loss, "packets lost each way, %", "% of the time",
+        "Frozen while the driver moves —, late or lost frames - -",
+        lambda s: 100 * s.frozen, lambda s: 100 * (1 - s.delivered),
+    )  # fmt: skip
+    by_rate = _series(report, Sweep.RATE, _rate_kbps) + _series(report, Sweep.VOICE, _rate_kbps)
+    _lines(
+        axes[1, 0], by_rate, "rate of the link each way, kbit/s", "ms beyond the link's delay",
+        "Thin links, capture to shown: p95 —, p50 - -",
+        lambda s: s.shown_ms.p95, lambda s: s.shown_ms.p50,
+    )  # fmt: skip
+    _draw_openings(axes[1, 1], report)
+    _draw_pictures(axes[1, 2], report, "PSNR, dB")
+    _draw_pictures(axes[1, 3], report, "SSIM")
+    machine = report.machine
+    figure.suptitle(
+        f"Kilocall on the wire: {report.data}, {report.plan.calls_per_cell} calls of "
+        f"{report.plan.call_seconds:g} s a point, link by {report.emulator.split()[0]}; "
+        f"{machine.commit}, {machine.date[:10]}" + ("; QUICK, means little" if report.quick else "")
+    )
+    figure.savefig(path, dpi=90)
+
+
+def _rate_kbps(cell: Cell) -> float:
+    return cell.conditions.rate_bps / 1e3
+
+
+def _series(report: WireReport, sweep: Sweep, place: Callable[[Cell], float]) -> Series:
+    """Cells of a sweep by what they share, along what is varied; unlimited rates left out."""
+    found: dict[str, list[tuple[float, WireScores]]] = {}
+    several = len({result.cell.transport for result in report.cells}) > 1
+    for result in report.cells:
+        cell = result.cell
+        if cell.sweep is not sweep or result.scores is None:
+            continue
+        if sweep in (Sweep.RATE, Sweep.VOICE) and not cell.conditions.rate_bps:
+            continue
+        count = cell.frames_per_message
+        name = f"{'as many' if count is None else count} frames a message"
+        if sweep in (Sweep.RATE, Sweep.VOICE):
+            name = "with voice" if cell.voice else "without voice"
+        if several and cell.transport is not Transport.DATA_CHANNEL:
+            name += f", {cell.transport.value}"
+        found.setdefault(name, []).append((place(cell), result.scores))
+    return [(name, sorted(points, key=lambda point: point[0])) for name, points in found.items()]
+
+
+def _lines(
+    axes: Axes, series: Series, x: str, y: str, title: str, solid: Value, dashed: Value
+) -> None:
+    for number, (name, points) in enumerate(series):
+        colour = _COLOURS[number % len(_COLOURS)]
+        places = [place for place, _ in points]
+        axes.plot(places, [solid(s) for _, s in points], "o-", color=colour, label=name, ms=4)
+        axes.plot(places, [dashed(s) for _, s in points], "o--", color=colour, ms=3, lw=1)
+    _finish(axes, x, y, title)
+
+
+def _finish(axes: Axes, x: str, y: str, title: str) -> None:
+    axes.set(xlabel=x, ylabel=y)
+    axes.set_title(title, fontsize=10)
+    axes.set_ylim(bottom=0)
+    axes.grid(alpha=0.3)
+    axes.spines[["top", "right"]].set_visible(False)
+    if axes.has_data():
+        axes.legend(fontsize=8, frameon=False)
+    else:
+        axes.text(0.5, 0.5, "not measured", ha="center", transform=axes.transAxes)
+
+
+def _draw_openings(axes: Axes, report: WireReport) -> None:
+    rows = report.openings
+    for name, style, values in (
+        ("95 %", "o-", [row.p95_s for row in rows]),
+        ("median", "o--", [row.median_s for row in rows]),
+        ("WHIP alone, median", ":", [row.signaling_median_s for row in rows]),
+    ):
+        known = [
+            (100 * row.loss, value)
+            for row, value in zip(rows, values, strict=True)
+            if value is not None
+        ]
+        if known:
+            axes.plot(*zip(*known, strict=True), style, color=_COLOURS[0], label=name, ms=4)
+    for row in rows:
+        if row.never:
+            axes.annotate(
+                f"{row.never} of {row.seeds} never",
+                (100 * row.loss, 0.97),
+                xycoords=("data", "axes fraction"),
+                fontsize=8, ha="right", va="top",
+            )  # fmt: skip
+    _finish(axes, "packets lost each way, %", "s", "Seconds to open both channels")
+
+
+def _draw_pictures(axes: Axes, report: WireReport, what: str) -> None:
+    pictures = report.pictures
+    is_psnr = what.startswith("PSNR")
+    if pictures is not None:
+        for row, colour in zip(pictures.codecs, _COLOURS, strict=False):
+            points = [
+                (cell.wire_bps / 1e3, value)
+                for cell in row.cells.values()
+                if cell.wire_bps is not None
+                and (value := cell.psnr_db if is_psnr else cell.ssim) is not None
+            ]
+            if points:
+                axes.plot(
+                    *zip(*points, strict=True), "o-", color=colour, label=row.codec.value, ms=4
+                )
+        rebuilt, usual = pictures.rebuilt, report.usual_scores
+        value = rebuilt.psnr_db if is_psnr else rebuilt.ssim
+        if usual is not None and value is not None:
+            name = f"Kilocall {rebuilt.generator}"
+            axes.plot([usual.forward_bps / 1e3], [value], "*", color=_OURS, ms=13, label=name)
+    _finish(axes, "total wire rate, kbit/s", what, "Pictures, no loss: the nearest to the clip")
+    if axes.has_data():
+        axes.set_xscale("log")
+        axes.set_xticks([8, 12, 16, 24, 40, 60])
+        axes.xaxis.set_major_formatter(ScalarFormatter())
+        axes.xaxis.set_minor_formatter(NullFormatter())
+        axes.set_ylim((15, 40) if is_psnr else (0.5, 1))

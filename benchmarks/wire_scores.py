@@ -1,0 +1,302 @@
+"""What the calls of one cell of the wire benchmark amount to."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.played_call import monotonic_ns
+from benchmarks.wire_lane import MeasuredCall
+from benchmarks.wire_track import RecordedTrack
+from receiver.parameter_track import SampleKind
+from shared.face_model import FaceModel
+from shared.parameters import FaceParameters, FloatArray
+
+FROZEN_MS = 120.0
+STILL_PX = 0.2
+MOVING_PX = 1.0
+
+_PIXELS = 256 / 2
+"""Pixels at 256 x 256 of one image unit."""
+
+_WINDOW_TICKS = 50
+"""A longer freeze is seen as several that overlap."""
+
+
+@dataclass(frozen=True, slots=True)
+class Percentiles:
+    """Of a duration in milliseconds."""
+
+    p50: float
+    p95: float
+    p99: float
+
+    @classmethod
+    def of(cls, values: NDArray[np.float64]) -> "Percentiles":
+        """NaN for no values."""
+        if not len(values):
+            return cls(np.nan, np.nan, np.nan)
+        return cls(*(float(value) for value in np.percentile(values, (50, 95, 99))))
+
+
+@dataclass(frozen=True, slots=True)
+class WireScores:
+    """Pooled over the calls of a cell. Bits are those of IP packets, lost ones included."""
+
+    calls: int
+    seconds: float
+    """Measured, of all calls together."""
+
+    forward_bps: float
+    """Sender to receiver, without sound and signalling."""
+
+    back_bps: float
+    """The same from receiver to sender."""
+
+    audio_forward_bps: float
+    """RTP and RTCP."""
+
+    audio_back_bps: float
+    """RTCP."""
+
+    payload_bps: float
+    """Parameter messages alone; no header below them."""
+
+    messages_per_second: float
+
+    lost: float
+    """Share of the forward packets that the link dropped, queue and all."""
+
+    delivered: float
+    """Share of the coded frames that came, however late."""
+
+    arrival_ms: Percentiles
+    """Capture of a frame to its decoding, less the link's delay: waiting for the message to
+    fill, the stacks of both ends, a narrow link's queue."""
+
+    shown_ms: Percentiles
+    """Added latency: capture to the tick that shows it, less the link's delay."""
+
+    frozen: float
+    """Share of the time in which the shown face moved less than 0.2 px over more than 120 ms
+    while the driver's moved more than 1 px."""
+
+    error_px: float
+    """Mean distance at 256 x 256 of the shown vertices from the sender's own at the capture
+    time that is shown: what coding, loss and concealment add."""
+
+    error_p95_px: float
+    """Over ticks."""
+
+    reprojection_px: float
+    """Mean distance of the shown vertices from the tracked landmarks."""
+
+    sent_reprojection_px: float
+    """The same of the sender's own vertices: the fit alone."""
+
+    exact: float
+    """Share of ticks that met a frame that came."""
+
+    interpolated: float
+    concealed: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DrivenFace:
+    """Where the face of a recording really is, in pixels at 256 x 256."""
+
+    model: FaceModel
+    neutral: FloatArray
+    fitted: FloatArray
+    """(F, V, 2) the sender's own vertices."""
+
+    landmarks: FloatArray
+    """(F, V, 2) tracked."""
+
+    @classmethod
+    def of(cls, track: RecordedTrack, model: FaceModel) -> "DrivenFace":
+        neutral = model.neutral(track.identity)
+        return cls(
+            model, neutral, shown_points(model, neutral, track.vectors), track.landmarks[..., :2]
+            * np.float32(_PIXELS),
+        )  # fmt: skip
+
+
+def shown_points(model: FaceModel, neutral: FloatArray, vectors: FloatArray) -> FloatArray:
+    """(N, V, 2) pixels at 256 x 256 of (N, 35) parameters; NaN where they are."""
+    frames = [
+        model.vertices(neutral, FaceParameters.from_vector(vector, capture_time=0))[:, :2]
+        for vector in vectors
+    ]
+    return np.stack(frames) * np.float32(_PIXELS)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Samples:
+    """Of one call."""
+
+    arrival_ms: NDArray[np.float64]
+    shown_ms: NDArray[np.float64]
+    frozen: NDArray[np.bool_]
+    """By tick, those that should have been included."""
+
+    error_px: NDArray[np.float64]
+    """By tick with a face."""
+
+    reprojection_px: NDArray[np.float64]
+    sent_reprojection_px: NDArray[np.float64]
+    coded: int
+    delivered: int
+    messages: int
+    payload_bytes: int
+    kinds: list[SampleKind]
+
+
+def score(calls: Sequence[tuple[MeasuredCall, DrivenFace]]) -> WireScores:
+    """At least one call, each with the face of its recording."""
+    samples = [_sample(call, face) for call, face in calls]
+    seconds = sum((call.end_ns - call.start_ns) / 1e9 for call, _ in calls)
+    ways = [(call.forward, call.reverse) for call, _ in calls]
+    kinds = [kind for one in samples for kind in one.kinds]
+
+    def pooled(name: str) -> NDArray[np.float64]:
+        return np.concatenate([getattr(one, name) for one in samples])
+
+    def share(kind: SampleKind) -> float:
+        return _ratio(kinds.count(kind), len(kinds))
+
+    return WireScores(
+        calls=len(calls),
+        seconds=seconds,
+        forward_bps=8 * sum(way.data_bytes + way.connection_bytes for way, _ in ways) / seconds,
+        back_bps=8 * sum(way.data_bytes + way.connection_bytes for _, way in ways) / seconds,
+        audio_forward_bps=8 * sum(way.audio_bytes for way, _ in ways) / seconds,
+        audio_back_bps=8 * sum(way.audio_bytes for _, way in ways) / seconds,
+        payload_bps=8 * sum(one.payload_bytes for one in samples) / seconds,
+        messages_per_second=sum(one.messages for one in samples) / seconds,
+        lost=_ratio(sum(way.lost for way, _ in ways), sum(way.packets for way, _ in ways)),
+        delivered=_ratio(sum(s.delivered for s in samples), sum(s.coded for s in samples)),
+        arrival_ms=Percentiles.of(pooled("arrival_ms")),
+        shown_ms=Percentiles.of(pooled("shown_ms")),
+        frozen=_mean(pooled("frozen")),
+        error_px=_mean(pooled("error_px")),
+        error_p95_px=Percentiles.of(pooled("error_px")).p95,
+        reprojection_px=_mean(pooled("reprojection_px")),
+        sent_reprojection_px=_mean(pooled("sent_reprojection_px")),
+        exact=share(SampleKind.EXACT),
+        interpolated=share(SampleKind.INTERPOLATED),
+        concealed=share(SampleKind.STALE),
+    )
+
+
+def _ratio(part: float, whole: float) -> float:
+    return part / whole if whole else float("nan")
+
+
+def _mean(values: NDArray[np.float64]) -> float:
+    return float(values.mean()) if len(values) else float("nan")
+
+
+def _sample(call: MeasuredCall, face: DrivenFace) -> _Samples:
+    sent, shown = call.sent, call.shown
+    delay_ms = call.plan.conditions.delay_ms
+
+    def within(times: NDArray[np.int64]) -> NDArray[np.bool_]:
+        return (times >= call.start_ns) & (times < call.end_ns)
+
+    def capture_ns(capture_time: int, near_ns: int) -> int:
+        return monotonic_ns(capture_time, sent.ticks_at_zero, near_ns)
+
+    coded = sent.coded[within(sent.coded[:, 0])]
+    wanted = {int(time) for time in coded[:, 1]}
+    first_arrivals: dict[int, int] = {}
+    for arrival_ns, time in shown.arrivals.tolist():
+        if time in wanted:
+            first_arrivals.setdefault(time, arrival_ns)
+    messages = sent.messages[within(sent.messages[:, 0])]
+    chosen = within(shown.ticks[:, 0])
+    ticks = shown.ticks[chosen]
+    captured = np.array([capture_ns(time, now) for now, time, _ in ticks.tolist()], np.int64)
+    points = shown_points(face.model, face.neutral, shown.vectors[chosen]) if len(ticks) else None
+    frames = sent.frames
+    period_ms = float(np.median(np.diff(frames[:, 0]))) / 1e6
+    if points is None:
+        # Nothing was shown at all: frozen, for want of a better word, all the time.
+        none = np.zeros(0)
+        errors, reprojection, own, frozen = none, none, none, np.ones(1, np.bool_)
+    else:
+        driven = at_times(face.fitted, frames, captured)
+        landmarks = at_times(face.landmarks, frames, captured)
+        errors = _distances(points, driven)
+        reprojection, own = _distances(points, landmarks), _distances(driven, landmarks)
+        frozen = frozen_ticks(ticks[:, 0] / 1e6, points, driven, period_ms)
+    return _Samples(
+        arrival_ms=np.array(
+            [(ns - capture_ns(time, ns)) / 1e6 - delay_ms for time, ns in first_arrivals.items()]
+        ),
+        shown_ms=(ticks[:, 0] - captured) / 1e6 - delay_ms,
+        frozen=frozen,
+        error_px=errors[np.isfinite(errors)],
+        reprojection_px=reprojection[np.isfinite(reprojection)],
+        sent_reprojection_px=own[np.isfinite(own)],
+        coded=len(wanted),
+        delivered=len(first_arrivals),
+        messages=len(messages),
+        payload_bytes=int(messages[:, 1].sum()),
+        kinds=[kind for kind, is_chosen in zip(shown.kinds(), chosen, strict=True) if is_chosen],
+    )
+
+
+def at_times(
+    points: FloatArray, frames: NDArray[np.int64], times_ns: NDArray[np.int64]
+) -> FloatArray:
+    """(T, V, 2) the recording's points at capture times, linear between its frames.
+
+    `frames`: (F, 2) capture ns and index into `points` of each frame played.
+    """
+    later = np.clip(np.searchsorted(frames[:, 0], times_ns), 1, len(frames) - 1)
+    start, end = frames[later - 1], frames[later]
+    weight = np.clip((times_ns - start[:, 0]) / (end[:, 0] - start[:, 0]), 0, 1)
+    mixed = points[start[:, 1]] * (1 - weight)[:, None, None]
+    mixed += points[end[:, 1]] * weight[:, None, None]
+    # A neighbour without a face does not matter at the very time of the other.
+    exact = np.abs(weight - np.round(weight)) < 0.05
+    nearest = np.where(weight < 0.5, start[:, 1], end[:, 1])
+    mixed[exact] = points[nearest[exact]]
+    return np.asarray(mixed, np.float32)
+
+
+def frozen_ticks(
+    times_ms: NDArray[np.float64], shown: FloatArray, driven: FloatArray, period_ms: float
+) -> NDArray[np.bool_]:
+    """Which of the ticks that were due belong to a freeze: a run of more than FROZEN_MS in which
+    the shown face stays within STILL_PX of where it was and the driver's leaves MOVING_PX.
+
+    Ticks that the receiver left out are put in: the last picture stood, the driver went on to
+    where the next tick found it.
+    """
+    gaps = np.maximum(np.round(np.diff(times_ms) / period_ms).astype(int), 1)
+    shown = np.repeat(shown, np.append(gaps, 1), axis=0)
+    steps = [
+        driven[i] + (driven[i + 1] - driven[i]) * np.float32(step / gap)
+        for i, gap in enumerate(gaps)
+        for step in range(gap)
+    ]
+    driven = np.stack([*steps, driven[-1]])
+    frozen = np.zeros(len(shown), np.bool_)
+    for start in range(len(shown)):
+        window = slice(start, start + _WINDOW_TICKS)
+        moved = _distances(shown[window], shown[start]) >= STILL_PX
+        count = int(moved.argmax()) if moved.any() else len(moved)
+        if count * period_ms <= FROZEN_MS:
+            continue
+        travelled = _distances(driven[start : start + count], driven[start])
+        if np.nanmax(travelled, initial=0) > MOVING_PX:
+            frozen[start : start + count] = True
+    return frozen
+
+
+def _distances(points: FloatArray, others: FloatArray) -> NDArray[np.float64]:
+    """(T,) mean distance over vertices."""
+    return np.asarray(np.linalg.norm(points - others, axis=-1).mean(axis=-1), np.float64)
