@@ -5,11 +5,16 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import BeforeValidator, Field, SecretStr, model_validator
 
 from sender.operating_point import CallLimits
 from sender.parameter_transport import TransportChoice
 from shared.settings import ProcessSettings
+
+
+def _number(value: object) -> object:
+    """A variable of the environment is text, which a choice of numbers does not take."""
+    return int(value) if isinstance(value, str) and value.isdecimal() else value
 
 
 class InputKind(StrEnum):
@@ -45,7 +50,7 @@ class SenderSettings(ProcessSettings):
 
     audio_bitrate_bps: Annotated[int, Field(ge=6_000, le=24_000)] = 16_000
 
-    audio_packet_ms: Literal[20, 40, 60] = 20
+    audio_packet_ms: Annotated[Literal[20, 40, 60], BeforeValidator(_number)] = 20
     """At least; longer packets save headers, and a thin link makes them longer by itself."""
 
     fps: Annotated[float, Field(ge=1, le=60)] = 25.0

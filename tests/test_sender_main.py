@@ -84,3 +84,13 @@ def test_settings_come_from_the_environment_too(monkeypatch: pytest.MonkeyPatch)
 def test_a_video_needs_its_file() -> None:
     with pytest.raises(ConfigError, match="input `video` and a file for it: one is given"):
         SenderSettings.read(**CALL, input="video")
+
+
+def test_a_choice_of_numbers_comes_from_the_environment_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("KILOCALL_AUDIO_PACKET_MS", "60")
+    assert SenderSettings.read(url="http://x/whip", token="t").audio_packet_ms == 60
+    monkeypatch.setenv("KILOCALL_AUDIO_PACKET_MS", "70")
+    with pytest.raises(ConfigError, match="audio_packet_ms .*: Input should be 20, 40 or 60"):
+        SenderSettings.read(url="http://x/whip", token="t")
