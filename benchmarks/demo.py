@@ -22,6 +22,7 @@ from benchmarks.machine import machine_facts
 from benchmarks.report import Report
 from sender.devices import DeviceKind, list_devices
 from sender.media_file import MediaFile
+from sender.parameter_transport import TransportChoice
 from shared.errors import ConfigError
 from shared.shipped_generators import default_generator
 
@@ -51,6 +52,9 @@ def command(
     frames_per_message: Annotated[
         int | None, typer.Option(min=1, max=3, help="Fixed; 2 by default, 1 under loss.")
     ] = None,
+    transport: Annotated[
+        TransportChoice, typer.Option(help="Of the parameters; inband is inside the sound.")
+    ] = TransportChoice.AUTO,
 ) -> None:
     """A call between two processes of this machine; shows stages, rates and drops."""
     console = Console()
@@ -75,6 +79,7 @@ def command(
         conditions=LinkConditions(loss=loss, delay_ms=delay) if loss or delay else None,
         seed=seed,
         frames_per_message=frames_per_message,
+        transport=transport,
     )
     if headless:
         _make_folder(out)
@@ -114,7 +119,7 @@ def _summary(report: Report, out: Path) -> str:
     return (
         f"{report.frames_out} pictures, {report.fps_out:.1f}/s; "
         f"wire {report.wire_bps_forward / 1000:.1f} kbit/s forward, "
-        f"{report.wire_bps_reverse / 1000:.1f} back; "
+        f"{report.wire_bps_reverse / 1000:.1f} back, {report.audio_wire_bps / 1000:.1f} of sound; "
         f"latency p95 {'-' if latency is None else f'{latency:.0f}'} ms; "
         f"A/V {'-' if offset is None else f'{offset:+.0f}'} ms\n"
         f"{out}/rebuilt.mp4, {out}/side_by_side.mp4, {out}/report.json"

@@ -180,6 +180,7 @@ class DemoCall:
                 arguments += [] if settings.microphone else ["--no-audio"]
         if settings.frames_per_message is not None:
             arguments += ["--frames-per-message", str(settings.frames_per_message)]
+        arguments += ["--transport", settings.transport.value]
         if settings.headless:
             arguments += ["--record", str(self._folder / "driving.mp4")]
         token = self._token("sender", publish=True, play=False)

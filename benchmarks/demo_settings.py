@@ -5,6 +5,7 @@ from pathlib import Path
 
 from benchmarks.link_model import LinkConditions
 from sender.devices import DeviceKind, list_devices
+from sender.parameter_transport import TransportChoice
 from sender.settings import InputKind
 from shared.errors import ConfigError
 
@@ -37,6 +38,8 @@ class DemoSettings:
 
     seed: int
     frames_per_message: int | None
+    transport: TransportChoice
+    """Of the parameters."""
 
     @property
     def input_name(self) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from rich.table import Table
 
+from shared.in_band import Transport
 from shared.metrics import Stage
 from shared.trace import TraceRecord
 from shared.webrtc.wire_counter import WireSnapshot
@@ -65,6 +66,11 @@ def _number_rows(
         rows.append(("frames sent", f"{frames / seconds:.1f} /s"))
         payload = last.counter("payload_bytes") - before.counter("payload_bytes")
         rows.append(("parameters, payload", _kilobits(payload, seconds)))
+        ways = [last.counter("transport_messages", way) for way in Transport]
+        ways_before = [before.counter("transport_messages", way) for way in Transport]
+        if sum(ways) > sum(ways_before):
+            share = (ways[1] - ways_before[1]) / (sum(ways) - sum(ways_before))
+            rows.append(("parameters, inside the sound", f"{share:.0%}"))
         if last.wire is not None and before.wire is not None:
             wire = last.wire - before.wire
             rows += [

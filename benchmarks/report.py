@@ -15,6 +15,7 @@ from benchmarks.link_model import LinkSnapshot
 from benchmarks.machine import MachineFacts
 from benchmarks.played_call import PlayedCall
 from shared.errors import ArtifactError
+from shared.in_band import Transport
 from shared.metrics import Stage
 from shared.trace import TraceRecord
 from shared.webrtc.wire_counter import WireCount, WireSnapshot
@@ -65,6 +66,24 @@ class Totals:
 
 
 @dataclass(frozen=True, slots=True)
+class TransportUse:
+    """How the parameters travelled, whole call."""
+
+    messages_datachannel: int
+    messages_inband: int
+    """Inside packets of sound."""
+
+    inband_bps: float
+    """What they add to the packets of sound, of the steady state; part of `audio_wire_bps`."""
+
+    inband_wait_ms: float | None
+    """Mean wait of a message for its packet of sound; None where none rode."""
+
+    fallbacks: dict[str, int]
+    """Messages that were to ride and went on the data channel, by reason."""
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """What `report.json` holds. All `_bps` are bits per second of the steady state."""
 
@@ -89,9 +108,13 @@ class Report:
     audio_wire_bps: float
     """Sound, sender to receiver, with the reports of both ways."""
 
+    call_bps: float
+    """All of it between sender and receiver, both ways."""
+
     connection_bps: float
     """STUN between sender and receiver, both ways."""
 
+    transport: TransportUse
     picture_hop_bps: float
     """Ordinary video, receiver to player."""
 
@@ -184,6 +207,8 @@ def make_report(measured: CallMeasurement) -> Report:
         connection_bps=_rate(
             8 * (wire.connection_sent.bytes + wire.connection_received.bytes), seconds
         ),
+        call_bps=_rate(8 * (_all_bytes(wire) - reference_wire), seconds),
+        transport=_transport(before, after, last, seconds),
         picture_hop_bps=_rate(8 * hop.video_received.bytes, hop_seconds),
         reference_bytes=last.counter("control_bytes", "reference"),
         references_sent=last.counter("references_sent"),
@@ -220,6 +245,24 @@ def _wire(record: TraceRecord) -> WireSnapshot:
 
 def _payload(record: TraceRecord) -> int:
     return record.counter("payload_bytes")
+
+
+def _all_bytes(wire: WireSnapshot) -> int:
+    return sum(getattr(wire, field.name).bytes for field in fields(wire))
+
+
+def _transport(
+    before: TraceRecord, after: TraceRecord, last: TraceRecord, seconds: float
+) -> TransportUse:
+    riding = last.counter("transport_messages", Transport.IN_BAND)
+    added = after.counter("in_band_bytes") - before.counter("in_band_bytes")
+    return TransportUse(
+        messages_datachannel=last.counter("transport_messages", Transport.DATA_CHANNEL),
+        messages_inband=riding,
+        inband_bps=_rate(8 * added, seconds),
+        inband_wait_ms=last.counter("in_band_wait_ms") / riding if riding else None,
+        fallbacks=last.counters("in_band_fallbacks"),
+    )
 
 
 def _reference_wire(record: TraceRecord) -> int:

@@ -1,6 +1,7 @@
 """The table shows rates over the last two seconds, and nothing that it does not know."""
 
 import io
+import re
 from dataclasses import fields, replace
 
 from rich.console import Console
@@ -17,7 +18,12 @@ _HALF_NS = 500_000_000
 def _record(index: int) -> TraceRecord:
     metrics = MetricsSnapshot(
         {"track": DurationSummary(1, 5.0, 5.25, 6.5, 7.0)},
-        {("frames_sent", ""): 12 * index, ("frames_dropped", "late"): 3},
+        {
+            ("frames_sent", ""): 12 * index,
+            ("frames_dropped", "late"): 3,
+            ("transport_messages", "inband"): 9 * index,
+            ("transport_messages", "datachannel"): 3 * index + 50,
+        },
         {},
     )
     wire = replace(_NOTHING, data_sent=WireCount(0, 625 * index))
@@ -42,6 +48,7 @@ def test_rates_are_of_the_last_two_seconds() -> None:
     assert "400.0 kbit/s" in text
     assert "5.25" in text
     assert "dropped, sender: late" in text
+    assert re.search(r"parameters, inside the sound +│ +75%", text)
 
 
 def test_before_the_first_record_there_are_only_dashes() -> None:

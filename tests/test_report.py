@@ -33,6 +33,11 @@ def _sender_record(second: int) -> TraceRecord:
                 ("control_bytes", "other"): 77,
                 ("control_messages", "reference"): references,
                 ("frames_dropped", "late"): 2,
+                ("transport_messages", "datachannel"): 7,
+                ("transport_messages", "inband"): 10 * second,
+                ("in_band_bytes", ""): 250 * second,
+                ("in_band_wait_ms", ""): 300 * second,
+                ("in_band_fallbacks", "size"): 3,
             },
             gauges={},
         ),
@@ -82,9 +87,18 @@ def test_rates_are_of_the_steady_state_without_references() -> None:
     assert report.wire_bps_reverse == pytest.approx(4000)
     assert report.audio_wire_bps == pytest.approx(8 * 3010)
     assert report.connection_bps == pytest.approx(320)
+    assert report.call_bps == pytest.approx(8000 + 4000 + 8 * 3010 + 320)
     assert report.picture_hop_bps == pytest.approx(400_000)
     assert report.payload_bps == pytest.approx(2400)
     assert report.fps_out == pytest.approx(25)
+
+
+def test_the_ways_of_the_parameters_are_told() -> None:
+    use = make_report(_measurement()).transport
+    assert (use.messages_datachannel, use.messages_inband) == (7, 110)
+    assert use.inband_bps == pytest.approx(2000)
+    assert use.inband_wait_ms == pytest.approx(30)
+    assert use.fallbacks == {"size": 3}
 
 
 def test_totals_hold_everything() -> None:
