@@ -13,8 +13,8 @@ from shared.errors import ArtifactError
 BUDGET_BYTES = 300_000
 """Of all pictures of a card."""
 
-_HEIGHTS = (256, 208, 176, 144, 112, 80)
-"""Tried from the largest on until the pictures fit."""
+_LARGEST, _SMALLEST = 300, 80
+"""Heights in pixels: as the pictures fit into the budget."""
 
 _COLOURS = 192
 """Of each picture's own palette, which makes a PNG a third as large."""
@@ -58,15 +58,16 @@ def write_failures(failures: list[Failure], folder: Path) -> list[str]:
     Raises ArtifactError for a file that is no picture, or pictures that cannot be made to fit.
     """
     pictures = [_open(failure.picture) for failure in failures]
-    for height in _HEIGHTS:
-        encoded = [_encode(picture, height) for picture in pictures]
-        if sum(map(len, encoded)) <= BUDGET_BYTES:
-            break
-    else:
-        raise ArtifactError(
-            f"{len(pictures)} pictures take {sum(map(len, encoded))} bytes at a height of "
-            f"{_HEIGHTS[-1]}, {BUDGET_BYTES} are allowed"
-        )
+    height = _LARGEST
+    while sum(map(len, encoded := [_encode(one, height) for one in pictures])) > BUDGET_BYTES:
+        size = sum(map(len, encoded))
+        if height == _SMALLEST:
+            raise ArtifactError(
+                f"{len(pictures)} pictures take {size} bytes at a height of {height}, "
+                f"{BUDGET_BYTES} are allowed"
+            )
+        fitting = int(height * min(0.96, (BUDGET_BYTES / size) ** 0.5))
+        height = max(fitting, _SMALLEST)
     lines = ["Shrunk and of few colours, so that the bundle stays small.", ""]
     for number, (failure, content) in enumerate(zip(failures, encoded, strict=True), start=1):
         name = f"failure_{number}.png"

@@ -105,9 +105,14 @@ def test_failures_are_shown_within_a_budget(tmp_path: Path) -> None:
     assert lines[2:5] == ["![an ear, torn](failure_1.png)", "", "*an ear, torn*"]
     written = sorted(out.iterdir())
     assert [path.name for path in written] == [f"failure_{number}.png" for number in range(1, 6)]
-    assert 100_000 < sum(path.stat().st_size for path in written) <= BUDGET_BYTES
+    assert 200_000 < sum(path.stat().st_size for path in written) <= BUDGET_BYTES
     with PillowImage.open(written[0]) as picture:
         assert picture.width == 3 * picture.height
+    many = [Failure(tmp_path / "0.png", "torn")] * 20
+    with pytest.raises(
+        ArtifactError, match=r"20 pictures take \d+ bytes at a height of 80, 300000"
+    ):
+        write_failures(many, out)
 
 
 def test_failures_that_cannot_be_shown(tmp_path: Path) -> None:
