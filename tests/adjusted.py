@@ -7,14 +7,15 @@ import asyncio
 import os
 from typing import Any
 
-from shared.webrtc.aiortc.adjustments import ADJUSTMENTS, apply
+from shared.webrtc.aiortc import adjustments
 
 WITHOUT = "KILOCALL_WITHOUT"
 
 
 def adjust() -> None:
-    """Install all but the one that the environment names."""
-    apply([a for a in ADJUSTMENTS if a.name != os.environ.get(WITHOUT)])
+    """Install all but the one that the environment names, which nobody installs later either."""
+    adjustments._installed.update(filter(None, [os.environ.get(WITHOUT)]))
+    adjustments.apply()
 
 
 class Wire:

@@ -8,6 +8,7 @@ on and ends.
 import asyncio
 import json
 import sys
+from typing import Any
 
 from aiortc import RTCDataChannel, RTCPeerConnection, RTCSessionDescription
 from aiortc.contrib.media import MediaBlackhole
@@ -48,7 +49,8 @@ async def main() -> None:
         _write(connection)
     await sink.start()
     await reader.readline()
-    transport = connection.sctp.transport
+    sctp: Any = connection.sctp
+    encryption = sctp.transport._ssl
     heard = [
         statistics.packetsReceived
         for receiver in connection.getReceivers()
@@ -56,8 +58,8 @@ async def main() -> None:
         if statistics.type == "inbound-rtp"
     ]
     agreed = {
-        "cipher": transport._ssl.get_cipher_name(),
-        "srtp": transport._ssl.get_selected_srtp_profile().decode(),
+        "cipher": encryption.get_cipher_name(),
+        "srtp": encryption.get_selected_srtp_profile().decode(),
         "heard": sum(heard),
         "adjusted": "shared" in sys.modules,
     }
