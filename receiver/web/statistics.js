@@ -59,7 +59,7 @@ function readVideo(report) {
 /** @type {Map<string | undefined, string>} */
 const TRANSPORTS = new Map([
   ["datachannel", "data channel"],
-  ["inband", "inside the sound"],
+  ["inband", "in the sound"],
 ]);
 
 /**

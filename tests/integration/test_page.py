@@ -93,6 +93,7 @@ async def test_a_call_is_played_and_its_end_is_told(tmp_path: Path) -> None:
             await expect(page.locator("#latency")).not_to_have_text("–", timeout=15_000)
             texts = await _statistics(page)
             assert texts["generator"] == "warp"
+            assert texts["transport"] == "data channel"  # there is no sound
             assert texts["fps"].endswith(" fps")
             for rate in ("wire", "wire-back", "hop"):
                 assert float(texts[rate].removesuffix(" kbit/s")) > 0
@@ -132,6 +133,8 @@ async def test_over_https_a_click_brings_the_sound(tmp_path: Path) -> None:
             await expect(sound).to_have_attribute("aria-pressed", "true")
             await sound.click()
             await expect(sound).to_have_attribute("aria-pressed", "false")
+            inside = "in the sound"
+            await expect(page.locator("#transport")).to_have_text(inside, timeout=15_000)
             await page.get_by_role("button", name="Statistics").click()
             await expect(page.locator("#statistics")).to_be_hidden()
             overflow = "document.documentElement.scrollWidth - innerWidth"
