@@ -1,159 +1,129 @@
-"""Rebuilt pictures measured against the true ones, clip by clip."""
+"""What a quality run says of one generator on one clip, and means over clips."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
+from statistics import stdev
+from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
-
-from benchmarks.contact_sheet import ContactSheet
-from benchmarks.driving import DrivingSource
-from benchmarks.identity_similarity import IdentityNetwork
-from benchmarks.offline_call import OfflineCall
-from benchmarks.picture_metrics import (
-    landmark_distance,
-    mean_absolute_error,
-    peak_signal_to_noise,
-    sharpness,
-    structural_similarity,
-)
-from sender.crop_image import crop_image
-from shared.face_renderer import FaceRenderer
-from shared.parameters import CROP_SIZE, Image
-from shared.tracker import FaceTracker, Landmarks
-
-_CSIM_EVERY = 5
-"""The recognition network is slow: each fifth measured frame."""
 
 
 @dataclass(frozen=True, slots=True)
-class Scores:
-    """Of one generator on one clip, or their mean; NaN where nothing could be measured."""
+class SelfScores:
+    """Self-reenactment: rebuilt pictures against the true ones; NaN where nothing was measured.
+
+    Means over measured frames, at 256 x 256. `benchmarks.face_observer` and `benchmarks.flicker`
+    define AED, APD and flicker.
+    """
 
     frames: int
     """Measured: references themselves and frames without a face are left out."""
 
     l1: float
-    """Levels of 255."""
+    """Mean absolute difference, levels of 255, RGB (HeadGAN, appendix E)."""
 
     psnr_db: float
-    ssim: float
+    """Mean of the frames' PSNR."""
 
-    akd_px: float
-    """Mean landmark distance, driving to rebuilt, pixels at 256 x 256."""
+    ssim: float
+    ms_ssim: float
 
     csim: float
-    """Of rebuilt to driving frame, 1 is the same; NaN without the recognition network."""
+    """Cosine of the recognition network's vectors, rebuilt and driving frame of the same time;
+    NaN without the network."""
+
+    akd_px: float
+    """Mean distance of the 478 landmarks that our tracker sees in both pictures (GDPW 4.2)."""
+
+    aed: float
+    """Expression, standard deviations."""
+
+    apd_deg: float
+    """Yaw, pitch, roll, degrees."""
 
     sharpness: float
-    """Of the rebuilt picture over that of the driving one; 1 is as sharp."""
+    """Mean gradient inside the face over that of the driving frame; 1 is as sharp."""
+
+    flicker: float
+    """Over the driving clip's, in the head; 1 is as restless."""
 
     faces_lost: int
     """Measured frames in whose rebuilt picture the tracker finds no face."""
 
 
 @dataclass(frozen=True, slots=True)
-class ClipScores:
-    """One generator on one clip."""
+class CrossScores:
+    """Cross-reenactment: one person moved by another; there is no true picture."""
+
+    frames: int
+
+    csim: float
+    """Rebuilt picture to the reference it was made from (HeadGAN, appendix E)."""
+
+    aed: float
+    """Expression of the rebuilt to that of the driving person, each from their own neutral."""
+
+    apd_deg: float
+    faces_lost: int
+
+
+@dataclass(frozen=True, slots=True)
+class SelfRow:
+    """One generator on one clip with one choice of references."""
 
     clip: str
+    references: str
     generator: str
-    scores: Scores
+    scores: SelfScores
 
 
-class _Measure:
-    """Collects one generator's numbers on one clip."""
+@dataclass(frozen=True, slots=True)
+class CrossRow:
+    """One generator, the person of one clip moved by that of another."""
 
-    def __init__(self, renderer: FaceRenderer, identity: IdentityNetwork | None) -> None:
-        self.name = renderer.generator.name
-        self._identity = identity
-        self._tracker = FaceTracker()
-        self._rows: list[tuple[float, ...]] = []
-        self._lost = 0
+    clip: str
+    """Whose appearance."""
 
-    def add(self, image: Image, truth: Image, true_face: Landmarks | None) -> float:
-        """Measure one picture; the landmark distance, NaN without a face in either."""
-        faces = self._tracker.track(image)
-        distance = similarity = np.nan
-        if true_face is not None and faces:
-            distance = landmark_distance(faces[0].points, true_face.points)
-            if self._identity is not None and len(self._rows) % _CSIM_EVERY == 0:
-                own = self._identity.embed(truth, true_face.points)
-                similarity = float(own @ self._identity.embed(image, faces[0].points))
-        self._lost += not faces
-        self._rows.append(
-            (
-                mean_absolute_error(image, truth),
-                peak_signal_to_noise(image, truth),
-                structural_similarity(image, truth),
-                distance,
-                similarity,
-                sharpness(image) / max(sharpness(truth), 1e-6),
-            )
-        )
-        return distance
+    driving: str
+    """Whose motion."""
 
-    def scores(self) -> Scores:
-        table = np.array(self._rows, np.float64).reshape(-1, 6)
-        l1, psnr_db, ssim, akd_px, csim, sharp = (_finite_mean(column) for column in table.T)
-        return Scores(len(table), l1, psnr_db, ssim, akd_px, csim, sharp, self._lost)
+    references: str
+    generator: str
+    scores: CrossScores
 
 
-def measure_clip(
-    source: DrivingSource,
-    renderers: Sequence[FaceRenderer],
-    *,
-    every: int,
-    identity: IdentityNetwork | None = None,
-    sheet: ContactSheet | None = None,
-    lossless_parameters: bool = False,
-) -> list[Scores]:
-    """Play a clip once through an offline call for each renderer; measure each `every`-th frame.
-
-    References themselves are left out, and frames without a face.
-    """
-    tracker = FaceTracker()
-    calls = [
-        OfflineCall(renderer, lossless_parameters=lossless_parameters) for renderer in renderers
-    ]
-    measures = [_Measure(renderer, identity) for renderer in renderers]
-    reference_times: set[int] = set()
-    for driving in source.play():
-        reference_times |= {ref.parameters.capture_time for ref in driving.references}
-        shown = [call.show(driving) for call in calls]
-        parameters, crop = driving.parameters, driving.crop
-        if driving.frame.index % every or parameters is None or crop is None:
-            continue
-        if parameters.capture_time in reference_times:
-            continue
-        truth = crop_image(driving.frame.image, crop, CROP_SIZE)
-        true_face = next(iter(tracker.track(truth)), None)
-        for measure, rebuilt in zip(measures, shown, strict=True):
-            if rebuilt.image is None:
-                continue
-            distance = measure.add(rebuilt.image, truth, true_face)
-            if sheet is not None:
-                sheet.offer(measure.name, truth, rebuilt.image, distance)
-    return [measure.scores() for measure in measures]
+_AnyScores = TypeVar("_AnyScores", SelfScores, CrossScores)
 
 
-def _finite_mean(values: NDArray[np.float64]) -> float:
-    finite = values[np.isfinite(values)]
-    return float(finite.mean()) if finite.size else float("nan")
+def mean_scores(scores: Sequence[_AnyScores]) -> _AnyScores:
+    """Every clip counts alike; counts are summed; what is missing is left out."""
+    return _combined(scores, finite_mean)
 
 
-def mean_scores(scores: Sequence[Scores]) -> Scores:
-    """Every clip counts alike; counts are summed."""
-    columns = {
-        field.name: np.array([getattr(one, field.name) for one in scores], np.float64)
-        for field in fields(Scores)
-    }
-    return Scores(
-        frames=int(columns["frames"].sum()),
-        faces_lost=int(columns["faces_lost"].sum()),
-        **{
-            name: _finite_mean(column)
-            for name, column in columns.items()
-            if name not in ("frames", "faces_lost")
-        },
-    )
+def deviations(scores: Sequence[_AnyScores]) -> _AnyScores:
+    """Standard deviations over clips (of a sample); counts are summed."""
+    return _combined(scores, _deviation)
+
+
+def finite_mean(values: Iterable[float]) -> float:
+    """NaN where no value is finite."""
+    finite = [value for value in values if np.isfinite(value)]
+    return float(np.mean(finite)) if finite else float("nan")
+
+
+def _combined(
+    scores: Sequence[_AnyScores], combine: Callable[[Sequence[float]], float]
+) -> _AnyScores:
+    combined: dict[str, Any] = {}
+    for field in fields(scores[0]):
+        values = [getattr(one, field.name) for one in scores]
+        combined[field.name] = sum(values) if field.name in _COUNTS else combine(values)
+    return type(scores[0])(**combined)
+
+
+_COUNTS = ("frames", "faces_lost")
+
+
+def _deviation(values: Sequence[float]) -> float:
+    finite = [value for value in values if np.isfinite(value)]
+    return stdev(finite) if len(finite) > 1 else float("nan")

@@ -1,35 +1,93 @@
-"""One picture of a quality run: of each clip and generator the worst frame, true and rebuilt."""
+"""Pictures of a quality run: what typical and worst frames look like, side by side."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 from PIL import Image as PillowImage
+from PIL import ImageDraw, ImageFont
 
 from shared.parameters import Image
 
+ERROR_FULL_SCALE = 64
+"""Levels of 255 that an error map shows as white."""
 
-class ContactSheet:
-    """Collects rows; each is a clip, its columns truth and rebuilt for each generator."""
+_LABEL_PX = 22
+_GAP_PX = 2
+_TEXT, _PAPER = (235, 235, 235), (24, 24, 24)
 
-    def __init__(self) -> None:
-        self._rows: list[list[Image]] = []
-        self._worst: dict[str, tuple[float, Image, Image]] = {}
 
-    def offer(self, generator: str, truth: Image, rebuilt: Image, distance: float) -> None:
-        """A measured frame; of each generator the one of largest landmark distance is kept."""
-        badness = distance if np.isfinite(distance) else float("inf")
-        if generator not in self._worst or badness > self._worst[generator][0]:
-            self._worst[generator] = (badness, truth.copy(), rebuilt.copy())
+@dataclass(frozen=True, slots=True, eq=False)
+class Strip:
+    """One frame: the driving picture, every generator's, perhaps the last one's error."""
 
-    def end_clip(self) -> None:
-        """Begin the next row."""
-        if self._worst:
-            self._rows.append([half for _, *pair in self._worst.values() for half in pair])
-        self._worst = {}
+    label: str
+    """What it shows: clip, frame, numbers."""
 
-    def save(self, path: Path) -> None:
-        """Write a PNG."""
-        columns = max(len(row) for row in self._rows)
-        blank = np.zeros_like(self._rows[0][0])
-        rows = [np.hstack([*row, *[blank] * (columns - len(row))]) for row in self._rows]
-        PillowImage.fromarray(np.vstack(rows)).save(path)
+    titles: tuple[str, ...]
+    pictures: tuple[Image, ...]
+    """(S, S, 3) each."""
+
+    def with_error(self) -> "Strip":
+        """And the last picture's error: mean over channels, black 0 to white ERROR_FULL_SCALE."""
+        first, last = (self.pictures[i].astype(np.int16) for i in (0, -1))
+        error = np.abs(last - first).mean(axis=2) * (255 / ERROR_FULL_SCALE)
+        levels = error.clip(0, 255).astype(np.uint8)
+        coloured = cv2.cvtColor(cv2.applyColorMap(levels, cv2.COLORMAP_HOT), cv2.COLOR_BGR2RGB)
+        title = f"error of {self.titles[-1]}, white: {ERROR_FULL_SCALE} levels"
+        return Strip(
+            self.label,
+            (*self.titles, title),
+            (*self.pictures, np.asarray(coloured, np.uint8)),
+        )
+
+    def draw(self) -> Image:
+        """The pictures side by side, titles above, label below."""
+        gap = np.full((len(self.pictures[0]), _GAP_PX, 3), _PAPER, np.uint8)
+        row = np.hstack([part for picture in self.pictures for part in (picture, gap)])[
+            :, :-_GAP_PX
+        ]
+        cell = self.pictures[0].shape[1] + _GAP_PX
+        return np.vstack(
+            [
+                _text_line(row.shape[1], [(i * cell, text) for i, text in enumerate(self.titles)]),
+                row,
+                _text_line(row.shape[1], [(0, self.label)]),
+            ]
+        )
+
+
+def save_strip(strip: Strip, path: Path) -> None:
+    """As PNG."""
+    PillowImage.fromarray(strip.draw()).save(path, optimize=True)
+
+
+def save_contact_sheet(sections: Sequence[tuple[str, Sequence[Strip]]], path: Path) -> None:
+    """As one PNG: titled sections, one row a strip."""
+    drawn = [(title, [strip.draw() for strip in strips]) for title, strips in sections if strips]
+    width = max(row.shape[1] for _, rows in drawn for row in rows)
+    lines: list[Image] = []
+    for title, rows in drawn:
+        lines.append(_text_line(width, [(0, title)], size=18, height=40))
+        lines += [_padded(row, width) for row in rows]
+    PillowImage.fromarray(np.vstack(lines)).save(path)
+
+
+def _padded(row: Image, width: int) -> Image:
+    padded = np.full((len(row), width, 3), _PAPER, np.uint8)
+    padded[:, : row.shape[1]] = row
+    return padded
+
+
+def _text_line(
+    width: int, texts: Sequence[tuple[int, str]], *, size: int = 13, height: int = _LABEL_PX
+) -> Image:
+    """Texts at their left edges on one line."""
+    line = PillowImage.new("RGB", (width, height), _PAPER)
+    draw = ImageDraw.Draw(line)
+    font = ImageFont.load_default(size)
+    for left, text in texts:
+        draw.text((left + 4, height / 2), text, _TEXT, font, anchor="lm")
+    return np.asarray(line, np.uint8)

@@ -1,14 +1,16 @@
 """CSIM: whether two pictures show the same person, by a face-recognition network.
 
-MobileFaceNet (Chen et al. 2018) in plain numpy from a file of arrays that lies outside the
-project. Channels come last here: (H, W, C).
+MobileFaceNet (Chen et al. 2018) from a file of arrays that lies outside the project. Channels
+come last here: (H, W, C).
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from benchmarks.identity_kernels import bend, convolve_channels
 from shared.errors import ArtifactError
 from shared.parameters import FloatArray, Image
 
@@ -30,76 +32,92 @@ _BATCH_NORM_EPSILON = 1e-5
 
 
 class IdentityNetwork:
-    """Turns a face into 128 numbers of unit length; the dot product of two is CSIM."""
+    """Turns a face into 128 numbers of unit length; the dot product of two is CSIM.
+
+    Threads may share it.
+    """
 
     def __init__(self, path: Path) -> None:
         """Raises ArtifactError when the file is missing or lacks a layer."""
         try:
             with np.load(path) as archive:
-                self._arrays = {name: archive[name] for name in archive.files}
+                arrays = {name: archive[name] for name in archive.files}
         except (OSError, ValueError) as err:
             raise ArtifactError(
                 f"{path}: {err}, the weights of MobileFaceNet are expected"
             ) from err
-        if self._arrays.get("linear1.conv.weight", np.empty(0)).shape != (128, 512, 1, 1):
+        if arrays.get("linear1.conv.weight", np.empty(0)).shape != (128, 512, 1, 1):
             raise ArtifactError(f"{path}: no linear1 of 128 x 512, MobileFaceNet is expected")
+        self._first = _Layer(arrays, "conv1.conv", "conv1.bn", "conv1.prelu")
+        self._first_depthwise = _Layer(arrays, "dw_conv1.conv", "dw_conv1.bn", "dw_conv1.prelu")
+        self._blocks = [
+            [
+                _Layer(arrays, f"blocks.{number}.conv.0", *_after(number, 1)),
+                _Layer(arrays, f"blocks.{number}.conv.3", *_after(number, 4)),
+                _Layer(arrays, f"blocks.{number}.conv.6", f"blocks.{number}.conv.7"),
+            ]
+            for number in range(len(_STRIDES))
+        ]
+        self._last = _Layer(arrays, "conv2.conv", "conv2.bn", "conv2.prelu")
+        self._pool = _Layer(arrays, "linear7.conv", "linear7.bn")
+        self._embedding = _Layer(arrays, "linear1.conv", "linear1.bn")
 
     def embed(self, image: Image, landmarks: FloatArray) -> FloatArray:
         """(128,) of unit length, from landmarks (478, 2 or 3) in pixels of `image`."""
         levels = _align(image, landmarks).astype(np.float32)
         x: FloatArray = (levels - np.float32(127.5)) / np.float32(128)
-        x = self._prelu(self._norm(self._dense3(x, "conv1.conv"), "conv1.bn"), "conv1.prelu")
-        x = self._norm(self._depthwise(x, "dw_conv1.conv", stride=1, pad=1), "dw_conv1.bn")
-        x = self._prelu(x, "dw_conv1.prelu")
-        for number, stride in enumerate(_STRIDES):
-            x = self._block(x, f"blocks.{number}.conv", stride)
-        x = self._prelu(self._norm(self._pointwise(x, "conv2.conv"), "conv2.bn"), "conv2.prelu")
-        x = self._norm(self._depthwise(x, "linear7.conv", stride=1, pad=0), "linear7.bn")
-        x = self._norm(self._pointwise(x, "linear1.conv"), "linear1.bn").ravel()
+        x = self._first.dense(x, stride=2)
+        x = self._first_depthwise.depthwise(x, stride=1)
+        for (expand, depthwise, project), stride in zip(self._blocks, _STRIDES, strict=True):
+            y = project.pointwise(depthwise.depthwise(expand.pointwise(x), stride=stride))
+            x = x + y if stride == 1 and x.shape == y.shape else y
+        x = self._last.pointwise(x)
+        # As large as its input: a weighted mean over all places of each channel.
+        pooled = np.einsum("yxc,cyx->c", x, self._pool.weight[:, 0]) + self._pool.bias
+        x = self._embedding.weight[:, :, 0, 0] @ pooled + self._embedding.bias
         return x / np.float32(np.linalg.norm(x))
 
-    def _block(self, x: FloatArray, name: str, stride: int) -> FloatArray:
-        y = self._norm(self._pointwise(x, f"{name}.0"), f"{name}.1")
-        y = self._prelu(y, f"{name}.2")
-        y = self._norm(self._depthwise(y, f"{name}.3", stride=stride, pad=1), f"{name}.4")
-        y = self._prelu(y, f"{name}.5")
-        y = self._norm(self._pointwise(y, f"{name}.6"), f"{name}.7")
-        return x + y if stride == 1 and x.shape == y.shape else y
 
-    def _dense3(self, x: FloatArray, name: str) -> FloatArray:
-        """3 x 3, stride 2, pad 1."""
-        weight = self._arrays[f"{name}.weight"]
-        patches = _windows(x, 3, 3, stride=2, pad=1)
-        return np.einsum("yxcij,ocij->yxo", patches, weight, optimize=True)
-
-    def _depthwise(self, x: FloatArray, name: str, *, stride: int, pad: int) -> FloatArray:
-        weight = self._arrays[f"{name}.weight"][:, 0]
-        patches = _windows(x, *weight.shape[1:], stride=stride, pad=pad)
-        y = np.zeros(patches.shape[:3], np.float32)
-        for i, j in np.ndindex(*weight.shape[1:]):
-            y += patches[..., i, j] * weight[:, i, j]
-        return y
-
-    def _pointwise(self, x: FloatArray, name: str) -> FloatArray:
-        y: FloatArray = x @ self._arrays[f"{name}.weight"][:, :, 0, 0].T
-        return y
-
-    def _norm(self, x: FloatArray, name: str) -> FloatArray:
-        variance = self._arrays[f"{name}.running_var"]
-        scale = self._arrays[f"{name}.weight"] / np.sqrt(variance + _BATCH_NORM_EPSILON)
-        mean, bias = self._arrays[f"{name}.running_mean"], self._arrays[f"{name}.bias"]
-        y: FloatArray = (x - mean) * scale + bias
-        return y
-
-    def _prelu(self, x: FloatArray, name: str) -> FloatArray:
-        return np.where(x > 0, x, x * self._arrays[f"{name}.weight"])
+def _after(block: int, first: int) -> tuple[str, str]:
+    """The names of batch norm and PReLU behind a block's convolution."""
+    return f"blocks.{block}.conv.{first}", f"blocks.{block}.conv.{first + 1}"
 
 
-def _windows(x: FloatArray, height: int, width: int, *, stride: int, pad: int) -> FloatArray:
-    """(H', W', C, height, width) view of padded `x`."""
-    padded = np.pad(x, ((pad, pad), (pad, pad), (0, 0)))
-    windows = np.lib.stride_tricks.sliding_window_view(padded, (height, width), axis=(0, 1))
-    return windows[::stride, ::stride]
+class _Layer:
+    """A convolution without bias, its batch norm folded in, and perhaps PReLU."""
+
+    def __init__(
+        self, arrays: Mapping[str, FloatArray], conv: str, norm: str, prelu: str | None = None
+    ) -> None:
+        variance = arrays[f"{norm}.running_var"]
+        scale = arrays[f"{norm}.weight"] / np.sqrt(variance + _BATCH_NORM_EPSILON)
+        weight = arrays[f"{conv}.weight"] * scale[:, None, None, None]
+        self.weight: FloatArray = weight.astype(np.float32)
+        """(out, in, h, w); in is 1 where each channel has its own."""
+        bias = arrays[f"{norm}.bias"] - arrays[f"{norm}.running_mean"] * scale
+        self.bias: FloatArray = bias.astype(np.float32)
+        slope = np.ones_like(bias) if prelu is None else arrays[f"{prelu}.weight"]
+        self._slope: FloatArray = slope.astype(np.float32)
+        self._matrix = np.ascontiguousarray(self.weight.reshape(len(bias), -1).T)
+        self._taps = np.ascontiguousarray(np.moveaxis(self.weight[:, 0], 0, -1))
+
+    def dense(self, x: FloatArray, *, stride: int) -> FloatArray:
+        """3 x 3, pad 1."""
+        padded = np.pad(x, ((1, 1), (1, 1), (0, 0)))
+        windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(0, 1))
+        windows = windows[::stride, ::stride]
+        return self._bent((windows.reshape(-1, len(self._matrix)) @ self._matrix), windows.shape)
+
+    def pointwise(self, x: FloatArray) -> FloatArray:
+        return self._bent(x.reshape(-1, x.shape[-1]) @ self._matrix, x.shape)
+
+    def depthwise(self, x: FloatArray, *, stride: int) -> FloatArray:
+        """3 x 3, pad 1."""
+        return convolve_channels(x, self._taps, self.bias, self._slope, stride)
+
+    def _bent(self, x: FloatArray, shape: tuple[int, ...]) -> FloatArray:
+        bend(x, self.bias, self._slope)
+        return x.reshape(*shape[:2], -1)
 
 
 def _align(image: Image, landmarks: FloatArray) -> Image:

@@ -1,7 +1,7 @@
 """The receiving side of a call without network and clock: every frame of a clip, rebuilt."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -24,6 +24,24 @@ SET_FADE_NS = 200_000_000
 _TICK_NS = 40_000_000
 
 
+class RebuiltPicture:
+    """Rendered when it is first looked at: who measures every fifth frame waits for few."""
+
+    __slots__ = ("_image", "_render")
+
+    def __init__(self, render: Callable[[], Image]) -> None:
+        self._render: Callable[[], Image] | None = render
+        self._image: Image | None = None
+
+    @property
+    def image(self) -> Image:
+        """(S, S, 3). Raises InferenceError when the generator fails."""
+        if self._render is not None:
+            self._image, self._render = self._render(), None
+        assert self._image is not None
+        return self._image
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class RebuiltFrame:
     """A frame and what the other side sees of it."""
@@ -32,8 +50,8 @@ class RebuiltFrame:
     crop: Crop | None
     """Of the rebuilt picture; None before the first face."""
 
-    image: Image | None
-    """(S, S, 3); None before the first reference. Repeats where no face is followed."""
+    pictures: tuple[RebuiltPicture, ...]
+    """Of each renderer; none before the first reference. Repeated where no face is followed."""
 
     parameters: FaceParameters | None
     """As decoded; None where the picture is a repetition."""
@@ -46,6 +64,11 @@ class RebuiltFrame:
 
     message_bytes: int
     """Of the messages that a call would send with this frame: packed as it packs them."""
+
+    @property
+    def image(self) -> Image | None:
+        """(S, S, 3) of the first renderer; None before the first reference."""
+        return self.pictures[0].image if self.pictures else None
 
 
 class _Payload:
@@ -80,26 +103,29 @@ def _acknowledge(encoder: FaceEncoder) -> None:
 
 
 class OfflineCall:
-    """Encode, decode, select and render, frame for frame; for one clip."""
+    """Encode, decode, select and render, frame for frame; for one clip.
 
-    def __init__(self, renderer: FaceRenderer, *, lossless_parameters: bool = False) -> None:
+    Several renderers see the same parameters and references, side by side.
+    """
+
+    def __init__(self, *renderers: FaceRenderer, lossless_parameters: bool = False) -> None:
         """`lossless_parameters` leaves the codec out."""
-        self._renderer = renderer
+        self._renderers = renderers
         self._lossless = lossless_parameters
         self._encoder, self._decoder = FaceEncoder(), FaceDecoder()
         self._payload = _Payload()
         self._selector = ReferenceSelector()
-        self._sets: dict[int, dict[int, PreparedReference]] = {}
+        self._sets: dict[int, dict[int, tuple[PreparedReference, ...]]] = {}
         self._shown: Reference | None = None
         self._past: deque[tuple[int, FaceParameters]] = deque(maxlen=256)
-        self._last: Image | None = None
-        self._fade_from: Image | None = None
+        self._last: tuple[RebuiltPicture, ...] = ()
+        self._fade_from: tuple[RebuiltPicture, ...] = ()
         self._fade_start_ns = 0
 
     def show(self, driving: DrivingFrame) -> RebuiltFrame:
         """The next frame, sent, received and rendered."""
         for reference in driving.references:
-            prepared = self._renderer.prepare(reference)
+            prepared = tuple(renderer.prepare(reference) for renderer in self._renderers)
             self._sets.setdefault(reference.set_id, {})[reference.reference_id] = prepared
         parameters, message_bytes = driving.parameters, 0
         if not self._lossless:
@@ -110,20 +136,18 @@ class OfflineCall:
             now_ns = driving.frame.time_ns
             if not self._lossless:
                 parameters = self._transmit(parameters, driving.set_id)
-            references = [prepared.reference for prepared in held.values()]
+            references = [prepared[0].reference for prepared in held.values()]
             self._follow_references(references, now_ns)
             weights = self._selector.choose(parameters, references, now_ns)
-            self._shown = held[weights[-1][0]].reference
-            weighted = [(held[number], weight) for number, weight in weights]
-            image = self._renderer.render_mixture(weighted, parameters, self._past_at(now_ns))
+            self._shown = held[weights[-1][0]][0].reference
+            self._last = self._pictures(held, weights, parameters, now_ns)
             self._past.appendleft((now_ns, parameters))
-            self._last = self._faded(image, now_ns)
         else:
             parameters = None
         return RebuiltFrame(
             frame=driving.frame,
             crop=driving.crop,
-            image=self._last,
+            pictures=self._last,
             parameters=parameters,
             weights=tuple(weights),
             references=driving.references,
@@ -144,18 +168,40 @@ class OfflineCall:
         self._selector.reset()
         self._fade_from, self._fade_start_ns = self._last, now_ns
 
-    def _faded(self, image: Image, now_ns: int) -> Image:
-        weight = 1 - (now_ns - self._fade_start_ns) / SET_FADE_NS
-        if self._fade_from is None or weight <= 0:
-            self._fade_from = None
-            return image
-        faded = cv2.addWeighted(image, 1 - weight, self._fade_from, weight, 0)
-        return np.asarray(faded, np.uint8)
+    def _pictures(
+        self,
+        held: Mapping[int, tuple[PreparedReference, ...]],
+        weights: Sequence[tuple[int, float]],
+        parameters: FaceParameters,
+        now_ns: int,
+    ) -> tuple[RebuiltPicture, ...]:
+        past = self._past_at(now_ns)
+        fade = 1 - (now_ns - self._fade_start_ns) / SET_FADE_NS
+        if fade <= 0:
+            self._fade_from = ()
+
+        def picture(index: int, renderer: FaceRenderer) -> RebuiltPicture:
+            weighted = [(held[number][index], weight) for number, weight in weights]
+            leaving = self._fade_from[index] if self._fade_from else None
+
+            def render() -> Image:
+                image = renderer.render_mixture(
+                    weighted, parameters, past[: renderer.generator.history]
+                )
+                if leaving is None:
+                    return image
+                faded = cv2.addWeighted(image, 1 - fade, leaving.image, fade, 0)
+                return np.asarray(faded, np.uint8)
+
+            return RebuiltPicture(render)
+
+        return tuple(picture(index, renderer) for index, renderer in enumerate(self._renderers))
 
     def _past_at(self, now_ns: int) -> list[FaceParameters]:
-        """Frames shown 40, 80 ... ms ago, as far as any were shown."""
+        """Frames shown 40, 80 ... ms ago, as far as any were shown and anyone looks."""
         past: list[FaceParameters] = []
-        for tick in range(1, self._renderer.generator.history + 1):
+        longest = max((renderer.generator.history for renderer in self._renderers), default=0)
+        for tick in range(1, longest + 1):
             if not self._past:
                 break
             wanted = now_ns - tick * _TICK_NS

@@ -1,125 +1,129 @@
 """`python -m benchmarks quality`: how like the rebuilt pictures are to the true ones."""
 
+import hashlib
+import os
+import time
 from collections.abc import Sequence
-from dataclasses import asdict, fields
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from benchmarks.clip import Clip
-from benchmarks.clip_scores import ClipScores, Scores, mean_scores, measure_clip
-from benchmarks.contact_sheet import ContactSheet
-from benchmarks.driving import (
-    DrivingSource,
-    FixedSource,
-    PolicySource,
-    TrackedClip,
-    choose_references,
-    first_face,
-)
+from benchmarks.frame_selection import save_sheet, save_worst, worst_frames
 from benchmarks.identity_similarity import IdentityNetwork
 from benchmarks.json_file import check_writable, write_json
 from benchmarks.machine import machine_facts
+from benchmarks.quality_bench import NamedGenerator, QualityBench
+from benchmarks.quality_comparison import choose_baseline, compare, print_comparison
+from benchmarks.quality_report import GeneratorFacts, QualityReport, read_rows
+from benchmarks.quality_run import QualityPlan, QualityRun
+from benchmarks.reference_choice import ClipCase, ReferenceChoice
 from benchmarks.still import StillGenerator
-from shared.errors import ArtifactError
+from shared.bundle import MANIFEST_NAME, load_bundle
+from shared.errors import ArtifactError, ConfigError
 from shared.face_model import FaceModel
-from shared.face_renderer import FaceRenderer
-from shared.generator import Generator, load_generator
-from shared.metrics import Metrics
+from shared.generator import find_bundle, load_generator
 from shared.shipped_generators import WARP
 
-
-class ReferenceChoice(StrEnum):
-    """Where references come from."""
-
-    FIRST = "first"
-    """The first frame with a face, from the start."""
-
-    ONE = "1"
-    """The frame nearest to all others, known from the future."""
-
-    FOUR = "4"
-    """The four that together lie nearest to all others."""
-
-    POLICY = "policy"
-    """The sender's own: causal, within its byte budget."""
-
-
-def reference_source(choice: ReferenceChoice, clip: Clip, model: FaceModel) -> DrivingSource:
-    """The clip played with references of that choice."""
-    if choice is ReferenceChoice.POLICY:
-        return PolicySource(clip, model)
-    tracked = TrackedClip.track(clip)
-    frames: tuple[int, ...] = (first_face(tracked),)
-    if choice is not ReferenceChoice.FIRST:
-        frames = choose_references(tracked, model, int(choice.value))
-    return FixedSource(tracked, model, frames)
+_DATA_BESIDE_THE_REPOSITORY = Path(__file__).resolve().parents[2] / "shared"
+_IDENTITY_WEIGHTS = Path("metrics", "mobilefacenet.npz")
+_WIDTH = 180
+"""Of tables, in characters."""
 
 
 def command(
     data: Annotated[Path, typer.Option(help="A clip, or a folder of clips.")],
     bundle: Annotated[
-        list[str] | None, typer.Option(help="Generators beside `still`; may be repeated.")
+        list[str] | None, typer.Option(help="Beside still and warp; may be repeated.")
     ] = None,
-    references: Annotated[ReferenceChoice, typer.Option()] = ReferenceChoice.POLICY,
+    references: Annotated[
+        list[ReferenceChoice] | None,
+        typer.Option(help="May be repeated; first and policy unless told."),
+    ] = None,
     every: Annotated[int, typer.Option(min=1, help="Measure each so many-th frame.")] = 5,
+    cross: Annotated[
+        bool | None,
+        typer.Option(help="Also move each person by another's clip; unless told, with two clips."),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the pairs of persons.")] = 0,
     identity_weights: Annotated[
-        Path | None, typer.Option(help="MobileFaceNet as .npz, for CSIM.")
+        Path | None, typer.Option(help="MobileFaceNet as .npz, for CSIM; else KILOCALL_DATA's.")
     ] = None,
     lossless_parameters: Annotated[bool, typer.Option("--lossless-parameters")] = False,
+    threads: Annotated[int, typer.Option(min=1, help="Clips measured at the same time.")] = 1,
     json_path: Annotated[Path | None, typer.Option("--json", metavar="FILE")] = None,
     sheet_path: Annotated[
-        Path | None, typer.Option("--contact-sheet", help="PNG of each clip's worst frame.")
+        Path | None, typer.Option("--contact-sheet", metavar="FILE", help="PNG to look at.")
     ] = None,
+    worst: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="PNGs of the last generator's worst frames.")
+    ] = None,
+    baseline: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="An earlier --json, to compare with.")
+    ] = None,
+    baseline_generator: Annotated[
+        str, typer.Option(help="Which of the baseline's generators.")
+    ] = WARP,
 ) -> None:
-    """Still reference against generators: L1, PSNR, SSIM, AKD, CSIM and sharpness, clip by clip."""
-    check_writable(json_path)
-    clips = [Clip.open(path) for path in _clip_paths(data)]
-    model, metrics = FaceModel.load(), Metrics()
-    identity = None if identity_weights is None else IdentityNetwork(identity_weights)
-    generators: list[Generator] = [StillGenerator()]
-    generators += [load_generator(name) for name in bundle or [WARP]]
-    renderers = [FaceRenderer(model, generator, metrics) for generator in generators]
-    for renderer in renderers:
-        renderer.warm_up()
-    sheet = None if sheet_path is None else ContactSheet()
-    rows: list[ClipScores] = []
-    for clip in clips:
-        source = reference_source(references, clip, model)
-        scores = measure_clip(
-            source,
-            renderers,
-            every=every,
-            identity=identity,
-            sheet=sheet,
-            lossless_parameters=lossless_parameters,
+    """Still, warp and bundles: self- and cross-reenactment, clip by clip (docs/quality.md)."""
+    for path in (json_path, sheet_path):
+        check_writable(path)
+    paths = _clip_paths(data)
+    names = [WARP, *(name for name in bundle or [] if name != WARP)]
+    facts = _generator_facts(names)
+    model, identity = FaceModel.load(), _identity_network(identity_weights)
+    plan = QualityPlan(
+        choices=tuple(references or (ReferenceChoice.FIRST, ReferenceChoice.POLICY)),
+        every=every,
+        lossless_parameters=lossless_parameters,
+        threads=threads,
+        cross=len(paths) > 1 if cross is None else cross,
+        seed=seed,
+    )
+    earlier = None
+    if baseline is not None:
+        earlier = choose_baseline(
+            read_rows(baseline),
+            baseline_generator,
+            clips=[path.stem for path in paths],
+            references=[choice.value for choice in plan.choices],
         )
-        for generator, one in zip(generators, scores, strict=True):
-            rows.append(ClipScores(clip.path.stem, generator.name, one))
-        typer.echo(f"{clip.path.stem}: {_text(scores[-1])}", err=True)
-        if sheet is not None:
-            sheet.end_clip()
-    means = [
-        ClipScores("mean", name, mean_scores([row.scores for row in rows if row.generator == name]))
-        for name in dict.fromkeys(generator.name for generator in generators)
-    ]
-    _print_table([*rows, *means])
-    if sheet is not None and sheet_path is not None:
-        sheet.save(sheet_path)
+
+    def make_bench() -> QualityBench:
+        loaded = [StillGenerator(), *map(load_generator, names)]
+        named = [NamedGenerator(fact.name, one) for fact, one in zip(facts, loaded, strict=True)]
+        return QualityBench(model, named, identity)
+
+    begun = time.monotonic()
+    cases = [ClipCase(Clip.open(path), model) for path in paths]
+    own, crossed = QualityRun(cases, plan, make_bench, Console(stderr=True)).run()
+    shown = worst_frames([part.selection for part in own])
+    report = QualityReport(
+        machine=machine_facts(),
+        seconds=round(time.monotonic() - begun, 1),
+        every=every,
+        seed=seed,
+        lossless_parameters=lossless_parameters,
+        generators=facts,
+        clips=tuple(row for part in own for row in part.rows),
+        cross_clips=tuple(row for part in crossed for row in part.rows),
+        worst=tuple(frame for _, frame in shown),
+    )
+    console = Console(width=_WIDTH)
+    report.print(console)
+    for comparison in [] if earlier is None else compare(report.clips, earlier):
+        print_comparison(comparison, console)
+    if sheet_path is not None:
+        save_sheet(
+            [part.selection for part in own], [part.selection for part in crossed], sheet_path
+        )
+    if worst is not None:
+        save_worst(shown, worst)
     if json_path is not None:
-        report = {
-            "machine": machine_facts().as_json(),
-            "references": references.value,
-            "every": every,
-            "lossless_parameters": lossless_parameters,
-            "clips": [asdict(row) for row in rows],
-            "means": [asdict(row) for row in means],
-        }
-        write_json(json_path, report)
+        write_json(json_path, report.as_json())
+    console.print(f"{len(paths)} clips in {report.seconds:.0f} s, every {every}. frame")
 
 
 def _clip_paths(data: Path) -> list[Path]:
@@ -129,18 +133,35 @@ def _clip_paths(data: Path) -> list[Path]:
     return paths
 
 
-def _print_table(rows: Sequence[ClipScores]) -> None:
-    names = [field.name for field in fields(Scores)]
-    table = Table("clip", "generator", *names)
-    for row in rows:
-        values = [getattr(row.scores, name) for name in names]
-        table.add_row(row.clip, row.generator, *map(_number, values))
-    Console(width=160).print(table)
+def _generator_facts(names: Sequence[str]) -> tuple[GeneratorFacts, ...]:
+    """Of `still` and the named ones, each under a name of its own.
+
+    Raises ArtifactError for a bundle that is none, ConfigError for two of one name.
+    """
+    facts = [GeneratorFacts(StillGenerator.name, "", "")]
+    for name in names:
+        if name == WARP:
+            facts.append(GeneratorFacts(WARP, "", ""))
+            continue
+        folder = find_bundle(name)
+        manifest = load_bundle(folder).manifest
+        digest = hashlib.sha256((folder / MANIFEST_NAME).read_bytes()).hexdigest()
+        taken = any(fact.name == manifest.name for fact in facts)
+        label = f"{manifest.name} {digest[:8]}" if taken else manifest.name
+        if any(fact.name == label for fact in facts):
+            raise ConfigError(f"bundle {name}: named twice, each once is allowed")
+        facts.append(GeneratorFacts(label, manifest.version, digest))
+    return tuple(facts)
 
 
-def _number(value: float) -> str:
-    return str(value) if isinstance(value, int) else f"{value:.3f}"
-
-
-def _text(scores: Scores) -> str:
-    return ", ".join(f"{name} {_number(value)}" for name, value in asdict(scores).items())
+def _identity_network(path: Path | None) -> IdentityNetwork | None:
+    """That of `path`; else of the test material, which a stranger's machine lacks."""
+    if path is None:
+        data = Path(os.environ.get("KILOCALL_DATA", _DATA_BESIDE_THE_REPOSITORY))
+        path = data / _IDENTITY_WEIGHTS
+        if not path.is_file():
+            typer.echo(
+                "no --identity-weights and none in KILOCALL_DATA: CSIM is left out", err=True
+            )
+            return None
+    return IdentityNetwork(path)

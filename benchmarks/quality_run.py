@@ -1,0 +1,199 @@
+"""Self- and cross-reenactment of a set of clips, all generators side by side."""
+
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeVar
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from benchmarks.clip_scores import CrossRow, SelfRow
+from benchmarks.cross_reenactment import DrivingPerson, measure_pair, pair_clips
+from benchmarks.driving import DrivingFrame
+from benchmarks.frame_selection import ClipSelection
+from benchmarks.quality_bench import QualityBench, TrueFrames
+from benchmarks.reference_choice import ClipCase, ReferenceChoice
+from benchmarks.self_reenactment import SelfReenactment
+from shared.parameters import Reference
+
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
+
+
+@dataclass(frozen=True, slots=True)
+class QualityPlan:
+    """What is measured."""
+
+    choices: tuple[ReferenceChoice, ...]
+    """Of the last one frames are shown."""
+
+    every: int
+    """Each so many-th frame."""
+
+    lossless_parameters: bool
+    threads: int
+    """Clips at the same time."""
+
+    cross: bool
+    seed: int
+    """Of the pairs of cross-reenactment."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SelfPart:
+    """Self-reenactment of one clip."""
+
+    rows: tuple[SelfRow, ...]
+    selection: ClipSelection
+    references: dict[ReferenceChoice, tuple[Reference, ...]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CrossPart:
+    """Cross-reenactment of one pair."""
+
+    rows: tuple[CrossRow, ...]
+    selection: ClipSelection
+
+
+class QualityRun:
+    """One run. `make_bench` is called once for each thread."""
+
+    def __init__(
+        self,
+        cases: Sequence[ClipCase],
+        plan: QualityPlan,
+        make_bench: Callable[[], QualityBench],
+        console: Console,
+    ) -> None:
+        self._cases = {case.name: case for case in cases}
+        self._plan = plan
+        self._make_bench = make_bench
+        self._benches = threading.local()
+        # Before anything is measured: a folder without pairs is refused at once.
+        self._pairs = pair_clips(list(self._cases), plan.seed) if plan.cross else []
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.percentage:3.0f} %"),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=console,
+        )
+
+    def run(self) -> tuple[list[SelfPart], list[CrossPart]]:
+        """Measure everything; raises what one clip raises."""
+        passes = len(self._plan.choices)
+        total_ns = passes * (
+            sum(case.length_ns for case in self._cases.values())
+            + sum(self._cases[driving].length_ns for _, driving in self._pairs)
+        )
+        with self._progress, ThreadPoolExecutor(self._plan.threads) as pool:
+            task = self._progress.add_task("", total=total_ns)
+            own = self._map(pool, lambda case: self._own(case, task), self._cases.values())
+            references = {
+                name: part.references for name, part in zip(self._cases, own, strict=True)
+            }
+            cross = self._map(
+                pool,
+                lambda pair: self._cross(*pair, references[pair[0]], task),
+                self._pairs,
+            )
+        return own, cross
+
+    def _own(self, case: ClipCase, task: TaskID) -> SelfPart:
+        bench, plan = self._bench(), self._plan
+        truths = TrueFrames(bench)
+        rows: list[SelfRow] = []
+        references: dict[ReferenceChoice, tuple[Reference, ...]] = {}
+        for choice in plan.choices:
+            selection = self._selection(case, choice, case.name)
+            measuring = SelfReenactment(
+                bench, truths, every=plan.every, lossless_parameters=plan.lossless_parameters
+            )
+            result = measuring.run(
+                case.source(choice),
+                on_frame=self._advance(task, case, choice.value),
+                on_measured=selection.offer,
+            )
+            references[choice] = result.references
+            rows += [
+                SelfRow(case.name, choice.value, name, scores)
+                for name, scores in zip(bench.names, result.scores, strict=True)
+            ]
+        return SelfPart(tuple(rows), selection, references)
+
+    def _cross(
+        self,
+        name: str,
+        driving: str,
+        references: dict[ReferenceChoice, tuple[Reference, ...]],
+        task: TaskID,
+    ) -> CrossPart:
+        bench, plan, case = self._bench(), self._plan, self._cases[driving]
+        person = DrivingPerson(bench, case.tracked)
+        rows: list[CrossRow] = []
+        for choice in plan.choices:
+            selection = self._selection(case, choice, f"{name} moved by {driving}")
+            if not references[choice]:
+                continue  # a clip so short or poor that its sender chose none
+            scores = measure_pair(
+                bench,
+                references[choice],
+                person,
+                every=plan.every,
+                lossless_parameters=plan.lossless_parameters,
+                on_frame=self._advance(task, case, f"{choice.value}, moving {name}"),
+                on_measured=selection.offer,
+            )
+            rows += [
+                CrossRow(name, driving, choice.value, generator, one)
+                for generator, one in zip(bench.names, scores, strict=True)
+            ]
+        return CrossPart(tuple(rows), selection)
+
+    def _bench(self) -> QualityBench:
+        """This thread's own."""
+        if not hasattr(self._benches, "bench"):
+            self._benches.bench = self._make_bench()
+        bench: QualityBench = self._benches.bench
+        return bench
+
+    def _selection(self, case: ClipCase, choice: ReferenceChoice, label: str) -> ClipSelection:
+        names = self._bench().names
+        return ClipSelection(label, choice.value, names, middle_ns=case.length_ns // 2)
+
+    def _advance(self, task: TaskID, case: ClipCase, what: str) -> Callable[[DrivingFrame], None]:
+        """Moves the progress bar by each frame's time."""
+        self._progress.update(task, description=f"{case.name} ({what})")
+        seen_ns = 0
+
+        def advance(driving: DrivingFrame) -> None:
+            nonlocal seen_ns
+            self._progress.advance(task, driving.frame.time_ns - seen_ns)
+            seen_ns = driving.frame.time_ns
+
+        return advance
+
+    def _map(
+        self,
+        pool: ThreadPoolExecutor,
+        work: Callable[[_Item], _Result],
+        items: Iterable[_Item],
+    ) -> list[_Result]:
+        """In order; what fails ends the run as soon as the threads are done with their items."""
+        futures = [pool.submit(work, item) for item in items]
+        try:
+            return [future.result() for future in futures]
+        finally:
+            for future in futures:
+                future.cancel()
