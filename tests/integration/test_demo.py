@@ -137,6 +137,8 @@ def test_the_report_is_complete(portrait: Demo) -> None:
         report["stages_ms"]
     )
     assert report["link"] is None
+    assert report["transport"]["messages_datachannel"] > 10
+    assert report["transport"]["messages_inband"] == 0  # there is no sound
 
 
 def test_the_rebuilt_face_is_where_the_driving_face_is(portrait: Demo) -> None:
@@ -177,7 +179,9 @@ def test_a_film_with_sound_plays_in_sync(tmp_path: Path) -> None:
     demo = _demo(tmp_path, ["--video", str(film), "--seconds", "6"])
     assert demo.report["input"] == "dfdc_lyna.mp4"
     assert -125 <= demo.report["av_offset_ms"] <= 45
-    assert demo.report["audio_wire_bps"] > 0
+    assert demo.report["audio_wire_bps"] > demo.report["transport"]["inband_bps"] > 0
+    use = demo.report["transport"]
+    assert use["messages_inband"] > 3 * use["messages_datachannel"]
     assert demo.report["agreement"]["akd_px"] <= 2.5
     assert demo.report["agreement"]["freeze_share"] <= 0.03 or _was_starved(demo.report)
     poses = _poses(tmp_path / "side_by_side.mp4")
