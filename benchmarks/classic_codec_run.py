@@ -102,7 +102,10 @@ def run_codecs(
     with ProcessPoolExecutor(cores, mp_context=context) as pool:
         lacking = {codec: missing(codec) for codec in Codec}
         curves = {
-            codec: {clip: pool.submit(_curve, codec, clip, tuple(wire_rates_bps)) for clip in clips}
+            codec: {
+                clip: pool.submit(_curve, codec, clip, tuple(wire_rates_bps), most_pictures)
+                for clip in clips
+            }
             for codec in Codec
             if lacking[codec] is None
         }

@@ -61,6 +61,8 @@ class TunLink:
         """A heap of (arrival ns, number, descriptor to write to, packet)."""
         self._number = 0
         self._first_udp_ns: int | None = None
+        self._flows: set[bytes] = set()
+        """Addresses and ports of all UDP that was seen."""
         self._wake_out, self._wake_in = os.pipe()
         self._thread = threading.Thread(target=self._run, name="link", daemon=True)
         self._thread.start()
@@ -76,7 +78,8 @@ class TunLink:
 
     @property
     def first_udp_ns(self) -> int | None:
-        """Monotonic time of the first UDP packet since `impair`: signalling was over then."""
+        """Monotonic time of the first UDP packet of a call that began after `impair`: signalling
+        was over then."""
         return self._first_udp_ns
 
     def impair(self, conditions: LinkConditions, *, seed: int | None = None) -> None:
@@ -129,12 +132,19 @@ class TunLink:
                 if traffic is None:
                     self._strays += 1
                     continue
-                if self._first_udp_ns is None and traffic is not Traffic.SIGNALING:
-                    self._first_udp_ns = now_ns
+                if traffic is not Traffic.SIGNALING:
+                    self._note_flow(packet[12:24], now_ns)
                 arrival_ns = direction.admit(len(packet), now_ns, traffic)
             if arrival_ns is not None and len(self._under_way) < _QUEUE_LIMIT:
                 self._number += 1
                 heapq.heappush(self._under_way, (arrival_ns, self._number, sink.packets_fd, packet))
+
+    def _note_flow(self, flow: bytes, now_ns: int) -> None:
+        if flow in self._flows:
+            return  # what is left of an earlier call, as a rule
+        self._flows |= {flow, flow[4:8] + flow[:4] + flow[10:12] + flow[8:10]}
+        if self._first_udp_ns is None:
+            self._first_udp_ns = now_ns
 
     def _deliver(self) -> None:
         now_ns = time.monotonic_ns()

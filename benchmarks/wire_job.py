@@ -5,13 +5,8 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Self
 
+from sender.parameter_transport import TransportChoice
 from shared.errors import ConfigError
-
-
-class Transport(StrEnum):
-    """How parameters travel."""
-
-    DATA_CHANNEL = "datachannel"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +21,7 @@ class CallJob:
     sound: str | None
     """Clip whose sound is sent; None: no sound."""
 
-    transport: Transport
+    transport: TransportChoice
     frames_per_message: int | None
     """None: as the rate control decides."""
 
@@ -34,7 +29,7 @@ class CallJob:
     """File for what was sent; written when the call is told to end."""
 
     timeout_seconds: float
-    """Until both channels are open."""
+    """After so long no attempt to connect begins any more."""
 
     def pack(self) -> str:
         return json.dumps(asdict(self))
@@ -42,7 +37,7 @@ class CallJob:
     @classmethod
     def parse(cls, line: str) -> Self:
         found = json.loads(line)
-        return cls(**{**found, "transport": Transport(found["transport"])})
+        return cls(**{**found, "transport": TransportChoice(found["transport"])})
 
 
 class Word(StrEnum):
@@ -61,7 +56,7 @@ class Word(StrEnum):
     """The receiver holds the reference: pictures can be shown."""
 
     FAILED = "failed"
-    """No connection; why."""
+    """No connection, or one that ended by itself; why."""
 
     END = "end"
     """To the sender: end the call and write its log."""

@@ -39,11 +39,18 @@ class SentCall:
     coded: IntArray
     """(C, 2) ns of its message, and capture time, of each frame in one."""
 
+    rides: IntArray
+    """(R, 2) ns and bytes that messages added to a packet of sound."""
+
     @classmethod
     def load(cls, path: Path) -> Self:
         with np.load(path) as found:
             return cls(
-                int(found["ticks_at_zero"]), found["frames"], found["messages"], found["coded"]
+                int(found["ticks_at_zero"]),
+                found["frames"],
+                found["messages"],
+                found["coded"],
+                found["rides"],
             )
 
 
@@ -55,6 +62,7 @@ class SentLog:
         self._frames: list[tuple[int, int]] = []
         self._messages: list[tuple[int, int]] = []
         self._coded: list[tuple[int, int]] = []
+        self._rides: list[tuple[int, int]] = []
         self._decoder = FaceDecoder()
 
     def add_frame(self, time_ns: int, index: int) -> None:
@@ -66,6 +74,9 @@ class SentLog:
         for frame in self._decoder.decode(message).frames:
             self._coded.append((now_ns, frame.capture_time))
 
+    def add_ride(self, now_ns: int, added_bytes: int) -> None:
+        self._rides.append((now_ns, added_bytes))
+
     def save(self, path: Path) -> None:
         np.savez(
             path,
@@ -73,6 +84,7 @@ class SentLog:
             frames=_table(self._frames, 2),
             messages=_table(self._messages, 2),
             coded=_table(self._coded, 2),
+            rides=_table(self._rides, 2),
         )
 
 

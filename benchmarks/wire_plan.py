@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from benchmarks.link_model import LinkConditions
-from benchmarks.wire_job import Transport
 from benchmarks.wire_lane import SETTLE_SECONDS
+from sender.parameter_transport import TransportChoice
 
 LOSSES = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5)
 """Each way."""
@@ -18,7 +18,7 @@ _JITTER = 0.2
 
 _DELAYS_MS = (0.0, 100.0, 250.0)
 _RATES_BPS = (8_000.0, 12_000.0, 16_000.0, 24_000.0)
-_VOICE_RATES_BPS = (16_000.0, 18_000.0, 24_000.0, 32_000.0, 48_000.0)
+_VOICE_RATES_BPS = (16_000.0, 18_000.0, 24_000.0, 32_000.0)
 
 _CALL_OVERHEAD_SECONDS = 3.0
 """Connecting, the reference, the end."""
@@ -33,7 +33,8 @@ class Sweep(StrEnum):
     LOSS = "loss"
     DELAY = "delay"
     RATE = "rate"
-    VOICE = "voice"
+    VOICE_LOSS = "voice and loss"
+    VOICE_RATE = "voice and rate"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class Cell:
     """Calls that differ in nothing but clip and seed."""
 
     sweep: Sweep
-    transport: Transport
+    transport: TransportChoice
     frames_per_message: int | None
     """None: as the rate control decides."""
 
@@ -84,21 +85,21 @@ def link(*, loss: float = 0.0, delay_ms: float = DELAY_MS, rate_bps: float = 0.0
 
 
 def full_plan() -> WirePlan:
-    """For the record: about 20 minutes."""
-    cells: list[Cell] = []
-    for transport in Transport:
+    """For the record."""
+    channel, in_band = TransportChoice.DATA_CHANNEL, TransportChoice.IN_BAND
+    cells = [
+        Cell(Sweep.LOSS, channel, count, link(loss=loss)) for count in (1, 2, 3) for loss in LOSSES
+    ]
+    cells += [Cell(Sweep.DELAY, channel, None, link(delay_ms=delay)) for delay in _DELAYS_MS]
+    cells += [Cell(Sweep.RATE, channel, None, link(rate_bps=rate)) for rate in _RATES_BPS]
+    for transport in (channel, in_band):
         cells += [
-            Cell(Sweep.LOSS, transport, count, link(loss=loss))
-            for count in (1, 2, 3)
-            for loss in LOSSES
+            Cell(Sweep.VOICE_LOSS, transport, None, link(loss=loss), voice=True) for loss in LOSSES
         ]
+    for transport in (channel, in_band):
         cells += [
-            Cell(Sweep.DELAY, transport, None, link(delay_ms=delay_ms)) for delay_ms in _DELAYS_MS
-        ]
-        cells += [Cell(Sweep.RATE, transport, None, link(rate_bps=rate)) for rate in _RATES_BPS]
-        cells += [
-            Cell(Sweep.VOICE, transport, None, link(rate_bps=rate), voice=True)
-            for rate in (0.0, *_VOICE_RATES_BPS)
+            Cell(Sweep.VOICE_RATE, transport, None, link(rate_bps=rate), voice=True)
+            for rate in _VOICE_RATES_BPS
         ]
     return WirePlan(
         cells=tuple(cells),
@@ -112,14 +113,14 @@ def full_plan() -> WirePlan:
 
 def quick_plan() -> WirePlan:
     """To see that it works: the numbers mean little."""
-    transport = Transport.DATA_CHANNEL
+    channel, in_band = TransportChoice.DATA_CHANNEL, TransportChoice.IN_BAND
     cells = (
-        Cell(Sweep.LOSS, transport, 1, link(loss=0.0)),
-        Cell(Sweep.LOSS, transport, 2, link(loss=0.0)),
-        Cell(Sweep.LOSS, transport, 1, link(loss=0.3)),
-        Cell(Sweep.LOSS, transport, 2, link(loss=0.3)),
-        Cell(Sweep.RATE, transport, None, link(rate_bps=16_000.0)),
-        Cell(Sweep.VOICE, transport, None, link(), voice=True),
+        Cell(Sweep.LOSS, channel, 1, link(loss=0.0)),
+        Cell(Sweep.LOSS, channel, 1, link(loss=0.3)),
+        Cell(Sweep.LOSS, channel, 2, link(loss=0.0)),
+        Cell(Sweep.LOSS, channel, 2, link(loss=0.3)),
+        Cell(Sweep.RATE, channel, None, link(rate_bps=16_000.0)),
+        Cell(Sweep.VOICE_LOSS, in_band, None, link(), voice=True),
     )
     return WirePlan(
         cells=cells,

@@ -7,7 +7,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter, ScalarFormatter
 
-from benchmarks.wire_job import Transport
 from benchmarks.wire_plan import Cell, Sweep
 from benchmarks.wire_report import WireReport
 from benchmarks.wire_scores import WireScores
@@ -25,7 +24,10 @@ def draw(report: WireReport, path: Path) -> None:
     """Write a PNG."""
     figure = Figure(figsize=(19, 9), layout="constrained")
     axes = figure.subplots(2, 4)
-    by_loss = _series(report, Sweep.LOSS, lambda cell: 100 * cell.conditions.loss)
+    by_loss = [
+        *_series(report, Sweep.LOSS, _loss_percent),
+        *_series(report, Sweep.VOICE_LOSS, _loss_percent),
+    ]
     _lines(
         axes[0, 0], by_loss, "packets lost each way, %", "kbit/s of IP packets",
         "Wire: forward —, back - -", lambda s: s.forward_bps / 1e3, lambda s: s.back_bps / 1e3,
@@ -44,7 +46,10 @@ def draw(report: WireReport, path: Path) -> None:
         "Frozen while the driver moves —, late or lost frames - -",
         lambda s: 100 * s.frozen, lambda s: 100 * (1 - s.delivered),
     )  # fmt: skip
-    by_rate = _series(report, Sweep.RATE, _rate_kbps) + _series(report, Sweep.VOICE, _rate_kbps)
+    by_rate = [
+        *_series(report, Sweep.RATE, _rate_kbps),
+        *_series(report, Sweep.VOICE_RATE, _rate_kbps),
+    ]
     _lines(
         axes[1, 0], by_rate, "rate of the link each way, kbit/s", "ms beyond the link's delay",
         "Thin links, capture to shown: p95 —, p50 - -",
@@ -62,26 +67,25 @@ def draw(report: WireReport, path: Path) -> None:
     figure.savefig(path, dpi=90)
 
 
+def _loss_percent(cell: Cell) -> float:
+    return 100 * cell.conditions.loss
+
+
 def _rate_kbps(cell: Cell) -> float:
     return cell.conditions.rate_bps / 1e3
 
 
 def _series(report: WireReport, sweep: Sweep, place: Callable[[Cell], float]) -> Series:
-    """Cells of a sweep by what they share, along what is varied; unlimited rates left out."""
+    """Cells of a sweep by what they share, along what is varied."""
     found: dict[str, list[tuple[float, WireScores]]] = {}
-    several = len({result.cell.transport for result in report.cells}) > 1
     for result in report.cells:
         cell = result.cell
         if cell.sweep is not sweep or result.scores is None:
             continue
-        if sweep in (Sweep.RATE, Sweep.VOICE) and not cell.conditions.rate_bps:
-            continue
-        count = cell.frames_per_message
-        name = f"{'as many' if count is None else count} frames a message"
-        if sweep in (Sweep.RATE, Sweep.VOICE):
-            name = "with voice" if cell.voice else "without voice"
-        if several and cell.transport is not Transport.DATA_CHANNEL:
-            name += f", {cell.transport.value}"
+        if sweep is Sweep.LOSS:
+            name = f"{cell.frames_per_message} frames a message"
+        else:
+            name = f"voice, {cell.transport.value}" if cell.voice else "no voice"
         found.setdefault(name, []).append((place(cell), result.scores))
     return [(name, sorted(points, key=lambda point: point[0])) for name, points in found.items()]
 

@@ -9,10 +9,10 @@ from benchmarks.classic_codec import CODECS
 from benchmarks.classic_codec_run import CodecCell, PictureResults
 from benchmarks.link_model import LinkConditions
 from benchmarks.machine import MachineFacts
-from benchmarks.wire_job import Transport
 from benchmarks.wire_plan import Sweep, WirePlan
 from benchmarks.wire_run import CellResult, OpeningResult
 from benchmarks.wire_scores import WireScores
+from sender.parameter_transport import TransportChoice
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class WireReport:
             cell = result.cell
             if (
                 cell.sweep is Sweep.LOSS
-                and cell.transport is Transport.DATA_CHANNEL
+                and cell.transport is TransportChoice.DATA_CHANNEL
                 and cell.frames_per_message == 2
                 and cell.conditions.loss == 0
             ):
@@ -91,8 +91,9 @@ class WireReport:
             "row; kbit/s of IP packets, ms beyond the link's delay, px at 256 x 256",
         )
         for name in (
-            "transport", "frames", "loss", "delay", "rate", "→", "←", "payload", "voice →", "lost",
-            "delivered", "arrival p50/95/99", "shown p50/95/99", "frozen", "error", "p95", "exact",
+            "transport", "frames", "loss", "delay", "rate", "→", "←", "payload", "voice →",
+            "voice ←", "lost", "delivered", "arrival p50/95/99", "shown p50/95/99", "frozen",
+            "error", "p95", "exact",
         ):  # fmt: skip
             table.add_column(name, justify="right", no_wrap=name != "exact")
         sweep: Sweep | None = None
@@ -157,6 +158,7 @@ def _cell_row(result: CellResult) -> list[str]:
         f"{scores.back_bps / 1e3:.1f}",
         f"{scores.payload_bps / 1e3:.2f}",
         f"{scores.audio_forward_bps / 1e3:.1f}" if cell.voice else "-",
+        f"{scores.audio_back_bps / 1e3:.1f}" if cell.voice else "-",
         f"{scores.lost:.0%}",
         f"{scores.delivered:.1%}",
         "/".join(f"{ms:.0f}" for ms in asdict(scores.arrival_ms).values()),

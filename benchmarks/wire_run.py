@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.wire_job import Transport
 from benchmarks.wire_lane import CallPlan, Lane, MeasuredCall, Opening
 from benchmarks.wire_plan import Cell, WirePlan, link
 from benchmarks.wire_scores import DrivenFace, WireScores, score
 from benchmarks.wire_track import RecordedTrack
+from sender.parameter_transport import TransportChoice
 from shared.errors import KilocallError
 from shared.face_model import FaceModel
 
@@ -119,7 +119,7 @@ async def run_calls(
             opening_plan = CallPlan(
                 track=tracks[actors[0].clip],
                 sound=None,
-                transport=Transport.DATA_CHANNEL,
+                transport=TransportChoice.DATA_CHANNEL,
                 frames_per_message=None,
                 conditions=link(loss=opening.loss),
                 seed=2 * seed + 1,

@@ -49,16 +49,20 @@ class WireScores:
     """Measured, of all calls together."""
 
     forward_bps: float
-    """Sender to receiver, without sound and signalling."""
+    """Sender to receiver: all that is sent beside the sound, and what the sound's packets grow
+    by; no signalling."""
 
     back_bps: float
-    """The same from receiver to sender."""
+    """Receiver to sender, without RTCP and signalling."""
 
     audio_forward_bps: float
-    """RTP and RTCP."""
+    """RTP and RTCP, parameters inside them left out."""
 
     audio_back_bps: float
-    """RTCP."""
+    """RTCP, reports on parameters inside it included."""
+
+    in_band_bps: float
+    """Of the forward bits, those inside packets of sound."""
 
     payload_bps: float
     """Parameter messages alone; no header below them."""
@@ -150,6 +154,7 @@ class _Samples:
     delivered: int
     messages: int
     payload_bytes: int
+    ridden_bytes: int
     kinds: list[SampleKind]
 
 
@@ -158,6 +163,7 @@ def score(calls: Sequence[tuple[MeasuredCall, DrivenFace]]) -> WireScores:
     samples = [_sample(call, face) for call, face in calls]
     seconds = sum((call.end_ns - call.start_ns) / 1e9 for call, _ in calls)
     ways = [(call.forward, call.reverse) for call, _ in calls]
+    ridden_bytes = sum(one.ridden_bytes for one in samples)
     kinds = [kind for one in samples for kind in one.kinds]
 
     def pooled(name: str) -> NDArray[np.float64]:
@@ -169,10 +175,13 @@ def score(calls: Sequence[tuple[MeasuredCall, DrivenFace]]) -> WireScores:
     return WireScores(
         calls=len(calls),
         seconds=seconds,
-        forward_bps=8 * sum(way.data_bytes + way.connection_bytes for way, _ in ways) / seconds,
+        forward_bps=8
+        * (sum(way.data_bytes + way.connection_bytes for way, _ in ways) + ridden_bytes)
+        / seconds,
         back_bps=8 * sum(way.data_bytes + way.connection_bytes for _, way in ways) / seconds,
-        audio_forward_bps=8 * sum(way.audio_bytes for way, _ in ways) / seconds,
+        audio_forward_bps=8 * (sum(way.audio_bytes for way, _ in ways) - ridden_bytes) / seconds,
         audio_back_bps=8 * sum(way.audio_bytes for _, way in ways) / seconds,
+        in_band_bps=8 * ridden_bytes / seconds,
         payload_bps=8 * sum(one.payload_bytes for one in samples) / seconds,
         messages_per_second=sum(one.messages for one in samples) / seconds,
         lost=_ratio(sum(way.lost for way, _ in ways), sum(way.packets for way, _ in ways)),
@@ -244,6 +253,7 @@ def _sample(call: MeasuredCall, face: DrivenFace) -> _Samples:
         delivered=len(first_arrivals),
         messages=len(messages),
         payload_bytes=int(messages[:, 1].sum()),
+        ridden_bytes=int(sent.rides[within(sent.rides[:, 0]), 1].sum()),
         kinds=[kind for kind, is_chosen in zip(shown.kinds(), chosen, strict=True) if is_chosen],
     )
 

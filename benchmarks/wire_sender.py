@@ -24,7 +24,8 @@ from benchmarks.wire_track import RecordedTrack
 from sender.analysis import Analysis, FaceAnalyser
 from sender.analysis_worker import AnalysisWorker, WorkerOutput
 from sender.audio_capture import AudioThread, FileSound
-from sender.call_session import CallSession
+from sender.backoff import Backoff
+from sender.call_session import CallSession, SessionEnd
 from sender.capture import CapturedFrame, FrameSlot, Pacer
 from sender.media_file import MediaFile, MediaTimeline
 from sender.operating_point import CallLimits, OperatingPoint
@@ -37,7 +38,8 @@ from shared.errors import SignalingError
 from shared.face_model import FaceModel
 from shared.metrics import Metrics
 from shared.parameters import Image
-from shared.webrtc.audio import OpusPacketTrack
+from shared.webrtc.audio import OpusPacket, OpusPacketTrack
+from shared.webrtc.peer import PeerState
 
 _AUDIO_BPS = 16_000
 _AUDIO_PACKET_MS = 20
@@ -109,11 +111,15 @@ class RecordedCall:
                 frame_rate_hz=self._track.fps,
                 frames_per_message=job.frames_per_message,
             ),
+            transport=job.transport,
             on_point=self._on_point,
         )
         self._audio_track = None if job.sound is None else OpusPacketTrack()
         self._audio = self._audio_thread()
         self._failure: asyncio.Future[None] = self._loop.create_future()
+        self._is_connected = False
+        self.end: SessionEnd | None = None
+        """Why the call ended before it was told to."""
 
     @property
     def is_shown(self) -> bool:
@@ -121,20 +127,28 @@ class RecordedCall:
         return self._metrics.snapshot().counters.get(("references_held", ""), 0) > 0
 
     async def connect(self) -> WhipConnection:
-        """Raises SignalingError."""
-        return await WhipClient.connect(
-            self._job.url,
-            self._job.token,
-            audio_track=self._audio_track,
-            on_control=self._session.on_control,
-            on_parameters=self._session.on_parameters,
-            on_state=self._session.on_state,
-            timeout_seconds=self._job.timeout_seconds,
-        )
+        """Try again as the sender does. Raises SignalingError when the job's time is over."""
+        end_ns = self._clock.now_ns() + round(self._job.timeout_seconds * 1e9)
+        backoff = Backoff()
+        while True:
+            try:
+                return await WhipClient.connect(
+                    self._job.url,
+                    self._job.token,
+                    audio_track=self._audio_track,
+                    on_control=self._session.on_control,
+                    on_parameters=self._session.on_parameters,
+                    on_state=self._on_state,
+                )
+            except SignalingError:
+                if self._clock.now_ns() > end_ns:
+                    raise
+            await asyncio.sleep(backoff.next_seconds())
 
     @contextlib.asynccontextmanager
     async def playing(self, connection: WhipConnection) -> AsyncIterator[None]:
         """Send until the end of the context, then write the log."""
+        self._is_connected = True
         feeder = threading.Thread(target=self._feed, name="feeder", daemon=True)
         self._worker.start()
         session = asyncio.create_task(self._session.run(connection))
@@ -148,8 +162,12 @@ class RecordedCall:
             await asyncio.to_thread(self._worker.stop)
             if self._audio is not None:
                 await asyncio.to_thread(self._audio.stop)
+            if session.done():
+                self.end = session.result()
             session.cancel()
             await asyncio.gather(session, return_exceptions=True)
+            if self._audio_track is not None:
+                self._audio_track.stop()
             self._log.save(Path(self._job.log))
         if self._failure.done():
             self._failure.result()
@@ -157,14 +175,13 @@ class RecordedCall:
     def _audio_thread(self) -> AudioThread | None:
         if self._job.sound is None or self._audio_track is None:
             return None
-        track = self._audio_track
         media = MediaFile.probe(Path(self._job.sound))
         return AudioThread(
             FileSound(media, MediaTimeline(media, self._clock), self._clock),
             OpusPacketizer(bitrate_bps=_AUDIO_BPS, packet_ms=_AUDIO_PACKET_MS, clock=self._clock),
             clock=self._clock,
             metrics=self._metrics,
-            on_packet=lambda packet: self._post(lambda: track.put(packet)),
+            on_packet=lambda packet: self._post(lambda: self._on_packet(packet)),
         )
 
     def _feed(self) -> None:
@@ -179,6 +196,17 @@ class RecordedCall:
 
     def _index_at(self, time_ns: int) -> int:
         return self._track.index_at(round((time_ns - self._start_ns) / self._period_ns))
+
+    def _on_state(self, state: PeerState) -> None:
+        if self._is_connected:  # what becomes of a failed attempt is not the session's
+            self._session.on_state(state)
+
+    def _on_packet(self, packet: OpusPacket) -> None:
+        assert self._audio_track is not None
+        loaded = self._session.load(packet)
+        if len(loaded.payload) > len(packet.payload):
+            self._log.add_ride(self._clock.now_ns(), len(loaded.payload) - len(packet.payload))
+        self._audio_track.put(loaded)
 
     def _on_point(self, point: OperatingPoint) -> None:
         if self._audio is not None:
@@ -221,7 +249,7 @@ async def _serve() -> None:
             if not end.done():
                 _print(say(Word.SHOWN))
             assert hear(await end)[0] is Word.END
-        _print(say(Word.DONE))
+        _print(say(Word.DONE) if call.end is None else say(Word.FAILED, call.end.value))
 
 
 def _print(line: str) -> None:
