@@ -133,6 +133,33 @@ def test_foreign_padding_is_passed_on_and_damage_is_counted() -> None:
     assert drops[1:] == ["audio_invalid", "audio_invalid"]
 
 
+@settings(deadline=None, max_examples=200)
+@given(
+    data=st.binary(max_size=200),
+    position=st.integers(0, 60),
+    end=st.integers(0, 80),
+    flip=st.integers(0, 255),
+)
+def test_whatever_comes_is_sound_or_counted_and_no_message_is_made_up(
+    data: bytes, position: int, end: int, flip: int
+) -> None:
+    packets: list[OpusPacket] = []
+    messages: list[bytes] = []
+    drops: list[str] = []
+    arrivals = OpusArrivals(packets.append, drops.append)
+    arrivals.read_in_band(messages.append)
+    arrivals.on_report(SenderReport(ssrc=1, capture_time=0, timestamp=0))
+    damaged = bytearray(embed(bytes([9 << 3]) + b"voice", [b"one message", b"another"]))
+    damaged[position % len(damaged)] ^= flip
+    for payload in (data, bytes(damaged), bytes(damaged[:end])):
+        arrivals.on_rtp(carried(payload))
+    sounding = [reason for reason in drops if reason != "in_band_damaged"]
+    assert len(packets) + len(sounding) == 3
+    assert set(messages) <= {b"one message", b"another"}
+    for packet in packets:
+        assert opus_duration(packet.payload) == packet.duration
+
+
 async def test_timestamps_follow_capture_times_exactly() -> None:
     track = OpusPacketTrack()
     assert isinstance(track, CaptureTimed)
