@@ -31,7 +31,8 @@ class SentCall:
     """The capture clock at monotonic time 0, modulo 2^32."""
 
     frames: IntArray
-    """(F, 2) capture ns and index in the recording, of each frame of the camera."""
+    """(F, 3) capture ns, index in the recording, and ns at which the camera's thread woke for it,
+    of each frame."""
 
     messages: IntArray
     """(M, 2) ns and bytes of each message handed to the transport."""
@@ -59,14 +60,14 @@ class SentLog:
 
     def __init__(self, ticks_at_zero: int) -> None:
         self._ticks_at_zero = ticks_at_zero
-        self._frames: list[tuple[int, int]] = []
+        self._frames: list[tuple[int, int, int]] = []
         self._messages: list[tuple[int, int]] = []
         self._coded: list[tuple[int, int]] = []
         self._rides: list[tuple[int, int]] = []
         self._decoder = FaceDecoder()
 
-    def add_frame(self, time_ns: int, index: int) -> None:
-        self._frames.append((time_ns, index))
+    def add_frame(self, time_ns: int, index: int, now_ns: int) -> None:
+        self._frames.append((time_ns, index, now_ns))
 
     def add_message(self, now_ns: int, message: bytes) -> None:
         """A message of the encoder, all of which come here."""
@@ -81,7 +82,7 @@ class SentLog:
         np.savez(
             path,
             ticks_at_zero=self._ticks_at_zero,
-            frames=_table(self._frames, 2),
+            frames=_table(self._frames, 3),
             messages=_table(self._messages, 2),
             coded=_table(self._coded, 2),
             rides=_table(self._rides, 2),

@@ -14,6 +14,9 @@ from benchmarks.wire_run import CellResult, OpeningResult
 from benchmarks.wire_scores import WireScores
 from sender.parameter_transport import TransportChoice
 
+BUSY_MS = 10.0
+"""Threads that wake later than this say that the machine had other things to do."""
+
 
 @dataclass(frozen=True, slots=True)
 class WireReport:
@@ -79,6 +82,14 @@ class WireReport:
             console.print(self._picture_table(self.pictures))
             for settings in CODECS.values():
                 console.print(settings.describe(), soft_wrap=True, highlight=False, style="dim")
+        late = [r.scores.machine_late_ms.p99 for r in self.cells if r.scores is not None]
+        if late and max(late) > BUSY_MS:
+            console.print(
+                f"this machine was busy: threads woke up to {max(late):.0f} ms late (p99 of the "
+                f"worst row, {BUSY_MS:g} ms allowed); do not trust latencies",
+                style="bold red",
+                soft_wrap=True,
+            )
         console.print(
             f"{self.seconds / 60:.1f} minutes; load {self.load_average[0]:.1f} at the start, "
             f"{self.load_average[1]:.1f} at the end",

@@ -105,6 +105,10 @@ class WireScores:
     interpolated: float
     concealed: float
 
+    machine_late_ms: Percentiles
+    """How late the machine woke a thread that sleeps to a given time: beyond a few milliseconds
+    it was too busy to measure on."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DrivenFace:
@@ -156,6 +160,7 @@ class _Samples:
     payload_bytes: int
     ridden_bytes: int
     kinds: list[SampleKind]
+    late_ms: NDArray[np.float64]
 
 
 def score(calls: Sequence[tuple[MeasuredCall, DrivenFace]]) -> WireScores:
@@ -196,6 +201,7 @@ def score(calls: Sequence[tuple[MeasuredCall, DrivenFace]]) -> WireScores:
         exact=share(SampleKind.EXACT),
         interpolated=share(SampleKind.INTERPOLATED),
         concealed=share(SampleKind.STALE),
+        machine_late_ms=Percentiles.of(pooled("late_ms")),
     )
 
 
@@ -255,6 +261,7 @@ def _sample(call: MeasuredCall, face: DrivenFace) -> _Samples:
         payload_bytes=int(messages[:, 1].sum()),
         ridden_bytes=int(sent.rides[within(sent.rides[:, 0]), 1].sum()),
         kinds=[kind for kind, is_chosen in zip(shown.kinds(), chosen, strict=True) if is_chosen],
+        late_ms=(frames[:, 2] - frames[:, 0])[within(frames[:, 2])] / 1e6,
     )
 
 
@@ -263,7 +270,7 @@ def at_times(
 ) -> FloatArray:
     """(T, V, 2) the recording's points at capture times, linear between its frames.
 
-    `frames`: (F, 2) capture ns and index into `points` of each frame played.
+    `frames`: (F, 2 or more) capture ns and index into `points` of each frame played.
     """
     later = np.clip(np.searchsorted(frames[:, 0], times_ns), 1, len(frames) - 1)
     start, end = frames[later - 1], frames[later]

@@ -190,7 +190,7 @@ class RecordedCall:
         time_ns = self._start_ns = self._clock.now_ns()
         while self._pacer.wait_until(time_ns):
             frame = CapturedFrame(blank, time_ns, self._clock.ticks_at(time_ns))
-            self._log.add_frame(time_ns, self._index_at(time_ns))
+            self._log.add_frame(time_ns, self._index_at(time_ns), self._clock.now_ns())
             self._slot.put(frame)
             time_ns += self._period_ns
 
