@@ -1,11 +1,13 @@
 """The lite generator: sizes, counts, and what it does before it has learnt anything."""
 
+from typing import Any
+
 import pytest
 
 torch = pytest.importorskip("torch", reason="needs torch (requirements/export.txt)")
 
 from export.networks.counts import count_macs, count_parameters  # noqa: E402
-from export.networks.lite import Lite, LiteConfig  # noqa: E402
+from export.networks.lite import AffineMotion, Lite, LiteConfig  # noqa: E402
 from export.networks.warping import pixel_centres, warp  # noqa: E402
 from shared.conditions import Channel  # noqa: E402
 from tests.tiny_lite import TINY  # noqa: E402
@@ -20,7 +22,7 @@ def frame_macs(c: LiteConfig) -> int:
     b64, b32, b16 = c.motion_blocks
     motion = conv(64, 9, m64) + conv(64, m64 + c.code + c.still, m64, 1)
     motion += conv(32, m64, m32) + conv(16, m32, m16)
-    motion += conv(16, m16, 4 * m32, 1) + conv(32, m32, 4 * m64, 1) + conv(64, m64, 3)
+    motion += conv(16, m16, 4 * m32, 1) + conv(32, m32, 4 * m64, 1) + conv(64, m64, 5)
     motion += 2 * (
         2 * b64 * conv(64, m64, m64) + 2 * b32 * conv(32, m32, m32) + b16 * conv(16, m16, m16)
     )
@@ -93,6 +95,29 @@ def test_a_fresh_network_warps_by_the_mesh_alone(side: int) -> None:
     torch.testing.assert_close(generated.warped[..., :-16], image[..., 16:], atol=1e-4, rtol=0)
     assert generated.mask is not None
     assert 0.05 < float(generated.mask.mean()) < 0.25
+
+
+def test_the_head_s_motion_is_the_affine_map_of_what_is_weighed() -> None:
+    motion = AffineMotion(64)
+    coefficients = torch.tensor([[[0.1, -0.2, 0.05], [0.15, 0.05, -0.1]]])
+    flow = (coefficients @ motion.basis).reshape(1, 2, 64, 64)
+    weight = torch.zeros(1, 1, 64, 64)
+    weight[..., 12:44, 18:50] = 1
+    elsewhere = torch.where(weight > 0, flow, torch.full_like(flow, 9.0))
+    torch.testing.assert_close(motion(elsewhere, weight), flow, atol=0.01, rtol=0)
+    assert motion(flow, torch.zeros_like(weight)).abs().max() < 1e-6
+
+
+def test_planes_keep_their_size_through_the_layers() -> None:
+    # By torch's own initialisation they shrank to a hundredth, and nothing was learnt.
+    torch.manual_seed(0)
+    lite = Lite()
+    seen: dict[str, Any] = {}
+    lite.motion.up_64.register_forward_hook(lambda *hook: seen.update(motion=hook[2]))
+    lite.encoder.up_64.register_forward_hook(lambda *hook: seen.update(encoder=hook[2]))
+    with torch.no_grad():
+        lite(torch.rand(1, 3, 256, 256), torch.rand(1, 9, 128, 128), torch.rand(1, 9, 128, 128))
+    assert all(0.3 < planes.std() < 5 for planes in seen.values())
 
 
 def test_a_subset_of_conditions_is_found_by_name() -> None:

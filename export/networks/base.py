@@ -150,4 +150,4 @@ class Base(GeneratorNetwork):
         warped = [warp(h, half) for h, half in zip((h1, h2, h3), halves, strict=True)]
         picture = warp(image, flow)
         generated = self.rendering(conditions, warped, picture, audio)
-        return Generated(image=generated, warped=picture, mask=None)
+        return Generated(image=generated, warped=picture, mask=None, flow=flow)

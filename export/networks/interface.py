@@ -51,6 +51,9 @@ class Generated:
     painted: Tensor | None = None
     """(B, 3, S, S) before blending; None without."""
 
+    flow: Tensor | None = None
+    """(B, 2, h, w) by which `warped` was moved, image units; of any size."""
+
 
 class GeneratorNetwork(nn.Module):
     """A generator in two parts: what depends on the reference alone, and the rest."""

@@ -16,8 +16,10 @@ mask:
                               image      (3, 256, 256) warped by the flow
 
     frame                     conditions (9, h, h), h = 128 or 64
-      motion  64-32-16-32-64  [conditions, warp(code, mesh), still] -> residual flow, occlusion
-      flow                    mesh displacement + residual; 64 -> 128 -> 256 bilinear
+      motion  64-32-16-32-64  [conditions, warp(code, mesh), still]
+                              -> residual flow, gates of mesh and head, occlusion
+      flow                    gate x mesh displacement + gate x the head's affine motion + residual;
+                              64 -> 128 -> 256 bilinear
       body    64              [motion features, warp(appearance) * occlusion, still]
       head    128             PixelShuffle(body) + warp(detail) + still_detail + down(warp(image))
                               -> 16 planes -> PixelShuffle -> RGB and mask at 256
@@ -27,7 +29,7 @@ warped picture comes in by 2 x 2 blocks, so that nothing is lost. Channel counts
 16, the block that ONNX Runtime's convolutions work in; there is no normalisation, so a frame
 depends on no batch and costs nothing beside convolutions.
 
-With the default sizes a frame takes 0.84 GMACs, a reference 1.79; 1.9 M parameters
+With the default sizes a frame takes 0.88 GMACs, a reference 1.79; 2.1 M parameters
 (`tests/test_network_lite.py` writes the counts out).
 """
 
@@ -39,7 +41,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from export.networks.interface import Generated, GeneratorNetwork, NetworkSpec
-from export.networks.warping import join, upsample, warp
+from export.networks.warping import join, pixel_centres, upsample, warp
 from shared.conditions import ALL_CHANNELS, CHANNEL_SIZES, Channel
 
 _GRID = 64
@@ -65,7 +67,7 @@ class LiteConfig:
     still: int = 16
     code: int = 16
     detail: int = 16
-    motion: tuple[int, int, int] = (32, 48, 96)
+    motion: tuple[int, int, int] = (32, 64, 128)
     """Widths at 64, 32 and 16."""
 
     motion_blocks: tuple[int, int, int] = (0, 1, 1)
@@ -86,9 +88,6 @@ class ResidualBlock(nn.Module):
         super().__init__()
         self.first = nn.Conv2d(width, width, 3, padding=1)
         self.second = nn.Conv2d(width, width, 3, padding=1)
-        # Begins as the identity, which stands in for normalisation.
-        nn.init.zeros_(self.second.weight)
-        nn.init.zeros_(_bias(self.second))
 
     def forward(self, x: Tensor) -> Tensor:
         y: Tensor = self.second(functional.relu(self.first(x)))
@@ -171,21 +170,61 @@ class MotionNetwork(nn.Module):
         self.down_16 = Down(at_32, at_16, on_16)
         self.up_32 = Up(at_16, at_32, on_32)
         self.up_64 = Up(at_32, at_64, on_64)
-        self.leave = nn.Conv2d(at_64, 3, 3, padding=1)
-        nn.init.zeros_(self.leave.weight)  # the mesh alone, to begin with
-        nn.init.zeros_(_bias(self.leave))
+        self.leave = nn.Conv2d(at_64, 5, 3, padding=1)
 
     def forward(
         self, conditions: Tensor, code: Tensor, still: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """-> residual (B, 2, 64, 64) image units, occlusion (B, 1, 64, 64), features."""
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """-> residual (B, 2, 64, 64) image units, gates of mesh and head (B, 2, 64, 64),
+        occlusion (B, 1, 64, 64), features."""
         x = functional.relu(self.enter(conditions))
         x = functional.relu(self.join(join(x, code, still)))
         x_64 = self.blocks(x)
         x_32 = self.down_32(x_64)
         features = self.up_64(self.up_32(self.down_16(x_32), x_32), x_64)
-        residual, occlusion = self.leave(features).float().split([2, 1], 1)
-        return residual * _RESIDUAL_UNIT, torch.sigmoid(occlusion + 2.0), features
+        residual, gates, occlusion = self.leave(features).float().split([2, 2, 1], 1)
+        return residual * _RESIDUAL_UNIT, gates, torch.sigmoid(occlusion + 2.0), features
+
+
+class AffineMotion(nn.Module):
+    """The head's motion as one affine map of the picture, wherever the head is or is not.
+
+    Hair, neck and shoulders follow the head more than the mesh's displacement, which fades a few
+    cells beyond it, can say; the network chooses by a gate where, and how far.
+    """
+
+    def __init__(self, side: int) -> None:
+        super().__init__()
+        x, y = pixel_centres(side, torch.get_default_device()).flatten(2)[0]
+        one = torch.ones_like(x)
+        self.basis: Tensor
+        self.products: Tensor
+        self.register_buffer("basis", torch.stack([x, y, one]), persistent=False)
+        self.register_buffer(
+            "products", torch.stack([x * x, x * y, y * y, x, y, one]), persistent=False
+        )
+        self._side = side
+
+    def forward(self, flow: Tensor, weight: Tensor) -> Tensor:
+        """The affine flow (B, 2, h, h) nearest to flow (B, 2, h, h) under weight (B, 1, h, h).
+
+        Least squares by the normal equations' cofactors, which any runtime can compute; a little
+        damping makes it no motion where nothing is weighed.
+        """
+        # Sums, not matrix products: those would run in bfloat16 under autocast.
+        cells = self._side**2
+        weight = weight.float().reshape(-1, 1, cells)
+        weight = weight / (weight.sum(2, keepdim=True) + 1.0)
+        xx, xy, yy, sx, sy, n = (weight * self.products).sum(2).unbind(1)
+        xx, yy, n = xx + 1e-3, yy + 1e-3, n + 1e-6
+        weighted = flow.float().reshape(-1, 2, 1, cells) * weight[:, :, None]
+        right = (weighted * self.basis).sum(3)  # (B, 2, 3)
+        a, b, c = yy * n - sy * sy, sx * sy - xy * n, xy * sy - yy * sx
+        d, e, f = xx * n - sx * sx, xy * sx - xx * sy, xx * yy - xy * xy
+        determinant = (xx * a + xy * b + sx * c).clamp(min=1e-9)
+        inverse = torch.stack([a, b, c, b, d, e, c, e, f], 1).reshape(-1, 1, 3, 3)
+        coefficients = (right[:, :, None] * inverse).sum(3) / determinant[:, None, None]
+        return (coefficients[..., None] * self.basis).sum(2).reshape(-1, 2, self._side, self._side)
 
 
 class Lite(GeneratorNetwork):
@@ -207,7 +246,9 @@ class Lite(GeneratorNetwork):
         planes = self.spec.condition_channels
         self._flow = _planes_of(Channel.DISPLACEMENT, config.channels)
         self.encoder = ReferenceEncoder(config, planes)
+        self._masks = _planes_of(Channel.MASK, config.channels)
         self.motion = MotionNetwork(config, planes)
+        self.head_motion = AffineMotion(_GRID)
         joined = config.motion[0] + config.appearance + config.still
         self.join = nn.Conv2d(joined, config.body, 1)
         self.body = _blocks(config.body, config.body_blocks)
@@ -219,7 +260,7 @@ class Lite(GeneratorNetwork):
             for _ in range(config.head_convolutions)
         )
         self.leave = nn.Conv2d(config.head, 16, 3, padding=1)
-        nn.init.constant_(_bias(self.leave)[12:], _MASK_BIAS)
+        _initialise(self)
 
     def encode(self, image: Tensor, conditions: Tensor) -> tuple[Tensor, ...]:
         return (image, *self.encoder(image, conditions))
@@ -235,9 +276,15 @@ class Lite(GeneratorNetwork):
         mesh = conditions[:, self._flow]
         scale = self.config.condition_size // _GRID
         mesh_64 = functional.avg_pool2d(mesh, scale) if scale > 1 else mesh
-        residual, occlusion, motion = self.motion(conditions, warp(code, mesh_64), still)
-        flow_64 = mesh_64 + residual
-        flow_128 = mesh + upsample(residual, 2) if scale > 1 else upsample(flow_64, 2)
+        residual, gates, occlusion, motion = self.motion(conditions, warp(code, mesh_64), still)
+        of_mesh, of_head = 1 + gates[:, :1], gates[:, 1:]
+        seen = conditions[:, self._masks].sum(1, keepdim=True)
+        seen = functional.avg_pool2d(seen, scale) if scale > 1 else seen
+        rest = of_head * self.head_motion(mesh_64, seen) + residual
+        flow_64 = of_mesh * mesh_64 + rest
+        flow_128 = (
+            upsample(of_mesh, 2) * mesh + upsample(rest, 2) if scale > 1 else upsample(flow_64, 2)
+        )
         warped = warp(image, upsample(flow_128, 2))
         x = join(motion, warp(appearance, flow_64) * occlusion, still)
         x = self.body(functional.relu(self.join(x)))
@@ -251,7 +298,26 @@ class Lite(GeneratorNetwork):
         planes = torch.tanh(functional.pixel_shuffle(self.leave(x), 2).float())
         painted, mask = planes[:, :3], planes[:, 3:] * 0.5 + 0.5
         blended = warped + mask * (painted - warped)
-        return Generated(image=blended, warped=warped, mask=mask, painted=painted)
+        return Generated(image=blended, warped=warped, mask=mask, painted=painted, flow=flow_64)
+
+
+def _initialise(network: Lite) -> None:
+    """He's initialisation, under which planes keep their size through any number of layers.
+
+    Without normalisation torch's own shrinks them by more than half a layer: the motion network
+    then stood still through ten thousand samples. Residual branches, the residual flow and what
+    is painted begin at zero, so that the first picture is the warp of the mesh alone.
+    """
+    for layer in network.modules():
+        if isinstance(layer, nn.Conv2d):
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+            nn.init.zeros_(_bias(layer))
+    for layer in network.modules():
+        if isinstance(layer, ResidualBlock):
+            nn.init.zeros_(layer.second.weight)
+    nn.init.zeros_(network.motion.leave.weight)
+    network.leave.weight.data *= 0.1
+    nn.init.constant_(_bias(network.leave)[12:], _MASK_BIAS)
 
 
 def _blocks(width: int, count: int) -> nn.Sequential:

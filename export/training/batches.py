@@ -34,6 +34,9 @@ class Batch:
     past_pncc: Tensor | None
     """(B, 3k, h, h); None without history."""
 
+    flows: Tensor
+    """(B, 3, 64, 64) measured flow x, y in image units and its weight."""
+
     alignments: Tensor
     """(B, 2, 3)."""
 
@@ -61,6 +64,7 @@ class Batch:
             targets=picture(self.targets),
             conditions=planes(self.conditions),
             past_pncc=None if self.past_pncc is None else planes(self.past_pncc),
+            flows=self.flows.to(device, non_blocking=True),
             alignments=self.alignments.to(device, non_blocking=True),
             mouths=self.mouths.to(device, non_blocking=True),
         )
@@ -78,6 +82,7 @@ def collate(samples: Sequence[Sample]) -> Batch:
         targets=torch.from_numpy(np.concatenate([s.targets for s in samples])).permute(0, 3, 1, 2),
         conditions=torch.from_numpy(np.concatenate([s.conditions for s in samples])),
         past_pncc=torch.from_numpy(past) if past.shape[1] else None,
+        flows=torch.from_numpy(np.concatenate([s.flows for s in samples])),
         alignments=torch.from_numpy(np.concatenate([s.alignments for s in samples])),
         mouths=torch.from_numpy(np.concatenate([s.mouths for s in samples])),
     )

@@ -27,7 +27,14 @@ PAINTED_WEIGHT = 12.5
 """Of L1 of the painted picture before blending, which no paper has: without it the mask closes
 while painting is still bad (0.1 % after 600 samples), and what it hides is never learnt."""
 
-_FACE_WEIGHT = 2.0
+FLOW_WEIGHT = 200.0
+"""Of the distance to the measured flow, image units, which no paper has (`flow_teacher`)."""
+
+_FLOW_SOFTNESS = 0.03
+"""Image units (4 px of 256): nearer than this the distance counts by its square. By its length
+alone most places, where the mesh is right already, would hold the rest still."""
+
+_FACE_WEIGHT = 1.0
 """Added to 1 where the driving face is: it is looked at, and small."""
 
 _GRADIENT_SCALES = 4
@@ -89,7 +96,7 @@ class PictureMeasure:
     def terms(
         self, generated: Generated, targets: Tensor, face: Tensor, alignments: Tensor
     ) -> tuple[PictureTerms, PictureTerms]:
-        """Of the generated and of the warped picture.
+        """Of the generated and of the warped picture, the latter's recognition left out, for time.
 
         `face` (B, 1, h, h) is 1 on the driving face, of any size.
         """
@@ -102,32 +109,35 @@ class PictureMeasure:
         first, second = (
             [part.mean() for part in values.mean(1).chunk(2)] for values in (l1, gradient[:, None])
         )
-        count = len(targets)
-        third = [recognition[:count].mean(), recognition[count:].mean()]
         return (
-            PictureTerms(l1=first[0], gradient=second[0], recognition=third[0]),
-            PictureTerms(l1=first[1], gradient=second[1], recognition=third[1]),
+            PictureTerms(l1=first[0], gradient=second[0], recognition=recognition),
+            PictureTerms(l1=first[1], gradient=second[1], recognition=first[1].new_zeros(())),
         )
 
     def _recognition_difference(
         self, generated: Generated, targets: Tensor, alignments: Tensor
     ) -> Tensor:
-        """(B + B / 2,) mean difference over layers, relative to the true pictures' magnitude.
-
-        Of the warped pictures only every second one is looked at, for time.
-        """
-        pictures = torch.cat([generated.image, generated.warped[::2]])
+        """Mean difference over layers, relative to the true pictures' magnitude."""
         with torch.no_grad():
             wanted = self._recognition.features(align_faces(targets, alignments))
-        found = self._recognition.features(
-            align_faces(pictures, torch.cat([alignments, alignments[::2]]))
-        )
+        found = self._recognition.features(align_faces(generated.image, alignments))
         differences = [
-            (have - torch.cat([want, want[::2]])).abs().float().flatten(1).mean(1)
-            / want.float().abs().mean()
+            (have - want).abs().float().mean() / want.float().abs().mean()
             for have, want in zip(found, wanted, strict=True)
         ]
-        return torch.stack(differences).mean(0)
+        return torch.stack(differences).mean()
+
+
+def flow_loss(generated: Generated, flows: Tensor) -> Tensor:
+    """Weighted distance to the measured flow (B, 3, 64, 64); 0 for a network without flow."""
+    if generated.flow is None:
+        return flows.new_zeros(())
+    flow = functional.interpolate(
+        generated.flow, flows.shape[-2:], mode="bilinear", align_corners=False, antialias=False
+    )
+    square = (flow - flows[:, :2]).square().sum(1, keepdim=True)
+    distance = (square + _FLOW_SOFTNESS**2).sqrt() - _FLOW_SOFTNESS
+    return FLOW_WEIGHT * (distance * flows[:, 2:]).mean()
 
 
 def painted_loss(generated: Generated, targets: Tensor) -> Tensor:

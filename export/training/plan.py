@@ -13,7 +13,7 @@ class Plan:
     samples: int = 300_000
     """Of the whole training; schedules refer to it."""
 
-    references: int = 4
+    references: int = 3
     """In a batch."""
 
     drivings: int = 3
@@ -22,7 +22,7 @@ class Plan:
     learning_rate: float = 1e-3
     """At its peak, after `warm_up` samples; falls as a cosine to a fiftieth."""
 
-    warm_up: int = 3_000
+    warm_up: int = 1_000
     adversarial_share: float = 0.15
     """Of the samples, the last ones: discriminators and matching join in."""
 

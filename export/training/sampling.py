@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export.training.face_alignment import alignment, mouth_centre
+from export.training.flow_teacher import TEACHER_SIZE, FlowTeacher
 from export.training.pictures import PictureChange, degrade_reference, move_picture
 from export.training.store import PreparedClip
 from shared.conditions import Channel, ConditionRenderer
@@ -67,6 +68,9 @@ class Sample:
     past_pncc: FloatArray
     """(D, 3k, h, h), newest first."""
 
+    flows: FloatArray
+    """(D, 3, 64, 64) measured flow and how far it can be trusted (`flow_teacher`)."""
+
     alignments: FloatArray
     """(D, 2, 3): from the aligned face's coordinates to the picture's (`face_alignment`)."""
 
@@ -100,6 +104,10 @@ class SampleMaker:
         self._still_share = _STILL_SHARE if self._stills else 0.0
         self._renderer = ConditionRenderer(
             model, height=shape.condition_size, width=shape.condition_size, channels=shape.channels
+        )
+        self._teacher = FlowTeacher()
+        self._mesh_renderer = ConditionRenderer(
+            model, height=TEACHER_SIZE, width=TEACHER_SIZE, channels=(Channel.DISPLACEMENT,)
         )
         self._flow_renderer = ConditionRenderer(
             model, height=CROP_SIZE, width=CROP_SIZE, channels=(Channel.DISPLACEMENT,)
@@ -209,7 +217,7 @@ class SampleMaker:
             reference = mirror(self._model, reference)
         vertices = self._vertices(neutral, reference, reference, change)
         view = self._renderer.view_reference(vertices)
-        conditions, past, targets, alignments, mouths = [], [], [], [], []
+        conditions, past, meshes, targets, alignments, mouths = [], [], [], [], [], []
         for pose in poses:
             frames = [pose.parameters, *pose.past]
             points = pose.points
@@ -220,6 +228,7 @@ class SampleMaker:
                 points = change.zoomed(points)
             driven = self._vertices(neutral, frames[0], reference, change)
             conditions.append(self._renderer.render(driven, view))
+            meshes.append(self._mesh_renderer.render(driven, view))
             past.append(
                 [
                     self._renderer.render_pncc(self._vertices(neutral, frame, reference, change))
@@ -231,6 +240,10 @@ class SampleMaker:
             mouths.append(mouth_centre(points))
         if change is not None and rng is not None:
             picture = degrade_reference(change.picture(picture), rng)
+        flows = [
+            self._teacher.measure(picture, target, mesh)
+            for target, mesh in zip(targets, meshes, strict=True)
+        ]
         side = self._shape.condition_size
         return Sample(
             reference=picture,
@@ -238,6 +251,7 @@ class SampleMaker:
             targets=np.stack(targets),
             conditions=np.stack(conditions),
             past_pncc=np.array(past, np.float32).reshape(len(poses), -1, side, side),
+            flows=np.stack(flows),
             alignments=np.stack(alignments),
             mouths=np.stack(mouths),
         )

@@ -17,6 +17,7 @@ from export.training.losses import (
     adversarial_loss,
     cut_mouths,
     discriminator_loss,
+    flow_loss,
     matching_loss,
     painted_loss,
 )
@@ -38,6 +39,7 @@ class StepReport:
     recognition: float
     gradient: float
     warped_l1: float
+    flow: float
     discriminator: float
     """0 before adversarial terms join in."""
 
@@ -88,7 +90,8 @@ class Trainer:
             own, warped = self._measure.terms(generated, batch.targets, face, batch.alignments)
             self.scales.learn(own)
             loss = self.scales.picture_loss(own) + self.scales.picture_loss(warped)
-            loss = loss + painted_loss(generated, batch.targets)
+            flow = flow_loss(generated, batch.flows)
+            loss = loss + painted_loss(generated, batch.targets) + flow
         judged = matching = 0.0
         if adversarial:
             judged = self._teach_judges(generated, batch)
@@ -107,6 +110,7 @@ class Trainer:
             recognition=own.recognition.item(),
             gradient=own.gradient.item(),
             warped_l1=warped.l1.item(),
+            flow=flow.item(),
             discriminator=judged,
             matching=matching,
             gradient_length=length,

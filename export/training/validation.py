@@ -17,13 +17,14 @@ from export.training.trainer import Trainer
 from shared.face_model import FaceModel
 from shared.reference_set import pose_expression_distance
 
-_FRAMES_PER_CLIP = 6
-_SET_SIZE = 4
+_FRAMES_PER_CLIP = 8
+_REFERENCES = (0.0, 0.2, 0.45, 0.7)
+"""Where in a clip references are taken; like a call's, they serve later frames only."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """Means over the frames of validation, the nearest of four references given."""
+    """Means over the frames of validation, the nearest earlier reference given."""
 
     psnr_db: float
     warped_psnr_db: float
@@ -65,21 +66,22 @@ class Validation:
 
 
 def _pairs(clip: PreparedClip) -> list[tuple[int, int]]:
-    """(driving frame, nearest of four references), evenly over the clip."""
-    references = np.linspace(0, clip.frame_count - 1, 2 * _SET_SIZE + 1)[1::2].astype(int).tolist()
-    frames = np.linspace(0, clip.frame_count - 1, _FRAMES_PER_CLIP).astype(int).tolist()
+    """(driving frame, nearest of up to four earlier references), evenly over the clip."""
+    last = clip.frame_count - 1
+    references = [int(last * share) for share in _REFERENCES]
     return [
         (
             frame,
             min(
-                references,
+                (one for one in references if one < max(frame, 1)),
                 key=lambda one: pose_expression_distance(
-                    clip.driving(0, one),
-                    clip.driving(0, frame),
+                    clip.driving(0, one), clip.driving(0, frame)
                 ),
             ),
         )
-        for frame in frames
+        for frame in np.linspace(last / _FRAMES_PER_CLIP, last, _FRAMES_PER_CLIP)
+        .astype(int)
+        .tolist()
     ]
 
 
