@@ -60,12 +60,11 @@ class FlowTeacher:
         error = np.take_along_axis(errors, best[None], axis=0)[0]
         trust = np.exp(-error / np.float32(_LEVELS))
         weighted = np.dstack([flow * np.float32(2 / _SIDE) * trust[..., None], trust])
-        small = cv2.resize(
-            weighted.astype(np.float32), (TEACHER_SIZE,) * 2, interpolation=cv2.INTER_AREA
-        )
-        small = np.asarray(small, np.float32)
-        small[..., :2] /= np.maximum(small[..., 2:], 1e-3)
-        return np.ascontiguousarray(small.transpose(2, 0, 1), np.float32)
+        side = (TEACHER_SIZE, TEACHER_SIZE)
+        small = cv2.resize(weighted.astype(np.float32), side, interpolation=cv2.INTER_AREA)
+        total, trust = np.asarray(small[..., :2], np.float32), np.asarray(small[..., 2], np.float32)
+        mean = total / np.maximum(trust, 1e-3)[..., None]
+        return np.concatenate([mean.transpose(2, 0, 1), trust[None]])
 
     def _found(self, wanted: Image, shown: Image) -> FloatArray:
         """(h, w, 2) pixels from places of `wanted` to the same in `shown`."""
