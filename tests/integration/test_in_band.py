@@ -1,11 +1,9 @@
-"""Parameters inside the sound over real aiortc, and what Chromium plays of such packets."""
+"""Parameters inside the sound over real aiortc, with and without loss."""
 
 import asyncio
-import base64
 import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
 import pytest
 
@@ -21,11 +19,8 @@ from shared.in_band import Transport, embed
 from shared.metrics import Metrics
 from shared.receiver_report import ReceiverReport
 from shared.webrtc.audio import OpusPacket, OpusPacketTrack
-from shared.webrtc.peer import Peer
-from shared.webrtc.signaling import SignalingClient
 from tests.faces import face_parameters
-from tests.integration.browser import browser_page
-from tests.integration.receiver_process import RunningReceiver, running_receiver, until
+from tests.integration.receiver_process import running_receiver, until
 from tests.opus_voice import encoded
 
 PACKET_MS = 60
@@ -113,7 +108,7 @@ async def test_a_call_in_the_sound_goes_on_under_loss(loss: float) -> None:
         sent: list[int] = []
         lost_bases = 0
         before = connection.wire.snapshot()
-        sound = encoded("60", bitrate_bps=8_000, seconds=6.0)
+        sound = encoded("60", bitrate_bps=8_000, seconds=3.6)
         for number, payload in enumerate(sound):
             now_ticks = clock.now_ticks()
             sent.append(now_ticks)
@@ -140,155 +135,8 @@ async def test_a_call_in_the_sound_goes_on_under_loss(loss: float) -> None:
         wire = connection.wire.snapshot() - before
     delivered = len(frames) / len(sent)
     assert lost_bases == 0
-    assert abs(delivered - (1 - loss)) < 0.15
-    assert 5 <= len(acknowledged) <= 13
+    assert abs(delivered - (1 - loss)) < 0.2
+    assert 2 <= len(acknowledged) <= 8
     in_band = metrics.snapshot().counters["transport_messages", "inband"]
     assert in_band >= len(sent) - 5  # the first message and intra ones go on the channel
     assert wire.data_sent.packets <= 12
-
-
-_DECODE = """
-async (packets) => {
-  const decode = async (list) => {
-    const samples = [];
-    const decoder = new AudioDecoder({
-      output: (data) => {
-        const plane = new Float32Array(data.numberOfFrames);
-        data.copyTo(plane, { planeIndex: 0, format: "f32-planar" });
-        samples.push(...plane);
-        data.close();
-      },
-      error: (error) => { throw error; },
-    });
-    decoder.configure({ codec: "opus", sampleRate: 48000, numberOfChannels: 1 });
-    list.forEach((text, index) => {
-      const data = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
-      decoder.decode(new EncodedAudioChunk({ type: "key", timestamp: index * 60000, data }));
-    });
-    await decoder.flush();
-    return samples;
-  };
-  const [plain, loaded] = [await decode(packets.plain), await decode(packets.loaded)];
-  let different = Math.abs(plain.length - loaded.length);
-  plain.forEach((sample, index) => { if (sample !== loaded[index]) different += 1; });
-  return { count: plain.length, loudest: Math.max(...plain.map(Math.abs)), different };
-}
-"""
-
-_LISTEN = """
-async ({ url, token, seconds }) => {
-  const connection = new RTCPeerConnection();
-  const element = new Audio();
-  connection.ontrack = (event) => {
-    element.srcObject = new MediaStream([event.track]);
-    element.play();
-  };
-  connection.addTransceiver("audio", { direction: "recvonly" });
-  await connection.setLocalDescription(await connection.createOffer());
-  while (connection.iceGatheringState !== "complete") await new Promise((r) => setTimeout(r, 20));
-  const answer = await fetch(url, {
-    method: "POST",
-    headers: { Authorization: `Bearer ${token}`, "Content-Type": "application/sdp" },
-    body: connection.localDescription.sdp,
-  });
-  await connection.setRemoteDescription({ type: "answer", sdp: await answer.text() });
-  const read = async () => {
-    let found = null;
-    (await connection.getStats()).forEach((entry) => {
-      if (entry.type === "inbound-rtp" && entry.kind === "audio") found = entry;
-    });
-    return found;
-  };
-  while (((await read())?.packetsReceived ?? 0) < 10) await new Promise((r) => setTimeout(r, 50));
-  const before = await read();
-  await new Promise((r) => setTimeout(r, seconds * 1000));
-  const after = await read();
-  connection.close();
-  const since = (key) => after[key] - before[key];
-  return {
-    packets: since("packetsReceived"),
-    bytes: since("bytesReceived"),
-    energy: since("totalAudioEnergy"),
-    samples: since("totalSamplesReceived"),
-    concealed: since("concealedSamples"),
-    discarded: since("packetsDiscarded"),
-  };
-}
-"""
-
-
-async def test_chromiums_decoder_plays_the_same_samples() -> None:
-    async with running_receiver() as receiver, browser_page() as browser:
-        await browser.page.goto(receiver.url)
-        for duration_ms, bitrate_bps in (("60", 8_000), ("20", 16_000), ("40", 24_000)):
-            plain = encoded(duration_ms, bitrate_bps=bitrate_bps)
-            loaded = [embed(payload, [bytes(range(1, 40))]) for payload in plain]
-            found = await browser.page.evaluate(
-                _DECODE, {"plain": _texts(plain), "loaded": _texts(loaded)}
-            )
-            assert found["count"] > 20_000
-            assert found["loudest"] > 0.05
-            assert found["different"] == 0
-
-
-async def test_chromium_plays_a_call_whose_packets_carry_parameters() -> None:
-    """As a stranger to them: the publisher has no channels, so its packets are left alone."""
-    sound = encoded("20", seconds=2.0)
-    loaded = [embed(payload, [bytes(range(1, 30))]) for payload in sound]
-    plain_report = await _listen(sound)
-    loaded_report = await _listen(loaded)
-    per_packet = loaded_report["bytes"] / loaded_report["packets"]
-    assert per_packet > plain_report["bytes"] / plain_report["packets"] + 25
-    for report in (plain_report, loaded_report):
-        assert report["packets"] > 60
-        assert report["discarded"] == 0
-        assert report["concealed"] < 0.25 * report["samples"]
-    loudness = [report["energy"] / report["samples"] for report in (plain_report, loaded_report)]
-    assert loudness[0] > 0
-    assert 0.5 < loudness[1] / loudness[0] < 2
-
-
-async def _listen(sound: list[bytes]) -> dict[str, Any]:
-    """What Chromium counts of a plain publisher's sound over two seconds."""
-    async with running_receiver() as receiver, browser_page() as browser:
-        await browser.page.goto(receiver.url)
-        await browser.page.mouse.click(5, 5)  # sound wants a gesture
-        publishing = asyncio.create_task(_publish_plain(receiver, sound))
-        try:
-            found = await browser.page.evaluate(
-                _LISTEN,
-                {
-                    "url": f"{receiver.url}/whep",
-                    "token": receiver.token("bob", publish=False),
-                    "seconds": 2,
-                },
-            )
-        finally:
-            publishing.cancel()
-            await asyncio.gather(publishing, return_exceptions=True)
-        assert receiver.streams == []  # nothing of ours read the packets
-        return dict(found)
-
-
-async def _publish_plain(receiver: RunningReceiver, sound: list[bytes]) -> None:
-    track = OpusPacketTrack()
-    start = SystemClock().now_ticks()
-    async with SignalingClient(f"{receiver.url}/whip", receiver.token("ann")) as signaling:
-        peer = Peer()
-        peer.connection.addTransceiver(track, direction="sendonly")
-        answer = await signaling.post(await peer.offer())
-        await peer.accept_answer(answer.sdp)
-        began = asyncio.get_running_loop().time()
-        number = 0
-        try:
-            while True:
-                payload = sound[number % len(sound)]
-                track.put(OpusPacket(payload, 960, (start + 1800 * number) % 2**32))
-                number += 1
-                await asyncio.sleep(began + number * 0.02 - asyncio.get_running_loop().time())
-        finally:
-            await peer.close()
-
-
-def _texts(packets: list[bytes]) -> list[str]:
-    return [base64.b64encode(packet).decode() for packet in packets]
