@@ -14,9 +14,9 @@ import numpy as np
 from benchmarks.clip_scores import CrossScores, finite_mean
 from benchmarks.driving import DrivingFrame, FixedSource, TrackedClip, first_face
 from benchmarks.face_observer import FaceMotion, expression_distance, pose_distance
+from benchmarks.measured_frame import MeasuredFrame
 from benchmarks.offline_call import OfflineCall
 from benchmarks.quality_bench import QualityBench, TrueFrames, at_measured_size
-from benchmarks.self_reenactment import MeasuredFrame
 from shared.errors import ConfigError
 from shared.parameters import CROP_SIZE, FaceParameters, FloatArray, Reference
 

@@ -38,10 +38,7 @@ class FaceObserver:
         """Of landmarks (478, 3) in pixels of a picture of `size`, against a neutral (478, 3)."""
         target = (points * np.float32(2 / size)).astype(np.float32)
         target[:, :2] -= 1
-        fitted = None
-        for _ in range(2):  # two calls of two steps: from rest, one is not yet exact
-            fitted = self._fitter.fit(target, neutral, capture_time=0, previous=fitted)
-        assert fitted is not None
+        fitted = self._fitter.fit(target, neutral, capture_time=0)
         return FaceMotion(fitted.expression, euler_angles(fitted.rotation))
 
 

@@ -7,7 +7,7 @@ from math import inf, isfinite
 from pathlib import Path
 
 from benchmarks.contact_sheet import Strip, save_contact_sheet, save_strip
-from benchmarks.self_reenactment import MeasuredFrame
+from benchmarks.measured_frame import MeasuredFrame
 
 WORST_COUNT = 5
 

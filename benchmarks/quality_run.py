@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -97,16 +98,16 @@ class QualityRun:
             sum(case.length_ns for case in self._cases.values())
             + sum(self._cases[driving].length_ns for _, driving in self._pairs)
         )
-        with self._progress, ThreadPoolExecutor(self._plan.threads) as pool:
+        threads = self._plan.threads
+        pool = None if threads == 1 else ThreadPoolExecutor(threads)
+        with self._progress, pool or nullcontext():
             task = self._progress.add_task("", total=total_ns)
-            own = self._map(pool, lambda case: self._own(case, task), self._cases.values())
+            own = _map(pool, lambda case: self._own(case, task), self._cases.values())
             references = {
                 name: part.references for name, part in zip(self._cases, own, strict=True)
             }
-            cross = self._map(
-                pool,
-                lambda pair: self._cross(*pair, references[pair[0]], task),
-                self._pairs,
+            cross = _map(
+                pool, lambda pair: self._cross(*pair, references[pair[0]], task), self._pairs
             )
         return own, cross
 
@@ -184,16 +185,16 @@ class QualityRun:
 
         return advance
 
-    def _map(
-        self,
-        pool: ThreadPoolExecutor,
-        work: Callable[[_Item], _Result],
-        items: Iterable[_Item],
-    ) -> list[_Result]:
-        """In order; what fails ends the run as soon as the threads are done with their items."""
-        futures = [pool.submit(work, item) for item in items]
-        try:
-            return [future.result() for future in futures]
-        finally:
-            for future in futures:
-                future.cancel()
+
+def _map(
+    pool: ThreadPoolExecutor | None, work: Callable[[_Item], _Result], items: Iterable[_Item]
+) -> list[_Result]:
+    """In order; what fails ends the run as soon as the threads are done with their items."""
+    if pool is None:
+        return [work(item) for item in items]
+    futures = [pool.submit(work, item) for item in items]
+    try:
+        return [future.result() for future in futures]
+    finally:
+        for future in futures:
+            future.cancel()

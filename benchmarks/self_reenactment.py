@@ -2,25 +2,17 @@
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from itertools import pairwise
 
-import numpy as np
-
-from benchmarks.clip_scores import SelfScores, finite_mean
+from benchmarks.clip_scores import SelfScores
 from benchmarks.driving import DrivingFrame, DrivingSource
-from benchmarks.face_observer import FaceMotion, expression_distance, pose_distance
+from benchmarks.frame_scores import CollectedScores, SeenFace, score_frame
 from benchmarks.head_region import HeadRegion
+from benchmarks.measured_frame import MeasuredFrame
 from benchmarks.offline_call import OfflineCall, RebuiltFrame
-from benchmarks.picture_metrics import (
-    Mask,
-    landmark_distance,
-    mean_absolute_error,
-    peak_signal_to_noise,
-    sharpness,
-)
+from benchmarks.picture_metrics import Mask, mean_absolute_error
 from benchmarks.quality_bench import QualityBench, TrueFrame, TrueFrames, at_measured_size
-from benchmarks.structural_similarity import structural_similarity
 from sender.crop_image import crop_image
 from shared.parameters import CROP_SIZE, Crop, FloatArray, Image, Reference
 
@@ -28,18 +20,6 @@ _CSIM_EVERY = 2
 """The recognition network takes as long as all else: each second measured frame."""
 
 _NAN = float("nan")
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class MeasuredFrame:
-    """A frame with every generator's picture of it."""
-
-    index: int
-    time_ns: int
-    truth: Image
-    rebuilt: tuple[Image, ...]
-    head_l1: tuple[float, ...]
-    """Of each generator: L1 inside the driving head, levels of 255."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,21 +31,6 @@ class SelfResult:
 
     references: tuple[Reference, ...]
     """The newest set, as it was at the end."""
-
-
-@dataclass(frozen=True, slots=True)
-class _FrameScores:
-    """Names as in `SelfScores`."""
-
-    l1: float
-    psnr_db: float
-    ssim: float
-    ms_ssim: float
-    csim: float
-    akd_px: float
-    aed: float
-    apd_deg: float
-    sharpness: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,7 +56,7 @@ class SelfReenactment:
         self._sets: dict[int, _Set] = {}
         self._reference_times: set[int] = set()
         self._recent: deque[tuple[DrivingFrame, RebuiltFrame]] = deque(maxlen=3)
-        self._collected = [_Collected() for _ in bench.renderers]
+        self._collected = [CollectedScores() for _ in bench.renderers]
 
     def run(
         self,
@@ -135,20 +100,16 @@ class SelfReenactment:
             return None
         truth = self._truths.at(driving.frame, crop)
         own = self._sets[driving.set_id]
-        motion = self._motion(truth.points, own)
+        true = self._seen(truth.points, own)
         head = own.head.mask(parameters, CROP_SIZE)
         images = [at_measured_size(picture.image) for picture in rebuilt.pictures]
         for number, (image, collected) in enumerate(zip(images, self._collected, strict=True)):
-            points = self._bench.face_in(image, number)
-            collected.faces_lost += points is None
-            compare_identity = len(collected.frames) % _CSIM_EVERY == 0
-            collected.frames.append(
-                _FrameScores(
-                    csim=self._similarity(image, points, truth) if compare_identity else _NAN,
-                    **_picture_scores(image, truth),
-                    **_motion_scores(points, truth, self._motion(points, own), motion),
-                )
-            )
+            seen = self._seen(self._bench.face_in(image, number), own)
+            collected.faces_lost += seen is None
+            csim = _NAN
+            if len(collected.frames) % _CSIM_EVERY == 0:
+                csim = self._similarity(image, seen, truth)
+            collected.frames.append(score_frame(image, truth, seen=seen, true=true, csim=csim))
         self._measure_flicker()
         return MeasuredFrame(
             index=driving.frame.index,
@@ -158,14 +119,16 @@ class SelfReenactment:
             head_l1=tuple(mean_absolute_error(image, truth.image, head) for image in images),
         )
 
-    def _motion(self, points: FloatArray | None, own: _Set) -> FaceMotion | None:
+    def _seen(self, points: FloatArray | None, own: _Set) -> SeenFace | None:
         if points is None:
             return None
-        return self._bench.observer.motion(points, own.neutral, CROP_SIZE)
+        motion = self._bench.observer.motion(points, own.neutral, CROP_SIZE)
+        return SeenFace(points, motion)
 
-    def _similarity(self, image: Image, points: FloatArray | None, truth: TrueFrame) -> float:
-        seen, expected = self._bench.embedding(image, points), truth.embedding
-        return _NAN if seen is None or expected is None else float(seen @ expected)
+    def _similarity(self, image: Image, seen: SeenFace | None, truth: TrueFrame) -> float:
+        found = self._bench.embedding(image, None if seen is None else seen.points)
+        expected = truth.embedding
+        return _NAN if found is None or expected is None else float(found @ expected)
 
     def _measure_flicker(self) -> None:
         """Of the last three frames, where they were shown in one crop."""
@@ -187,53 +150,3 @@ class SelfReenactment:
 
     def _flicker(self, images: Sequence[Image], mask: Mask) -> float:
         return self._bench.flicker.measure(images, mask)
-
-
-class _Collected:
-    """One generator's numbers on one clip."""
-
-    def __init__(self) -> None:
-        self.frames: list[_FrameScores] = []
-        self.flicker: list[tuple[float, float]] = []
-        """(rebuilt, driving)"""
-        self.faces_lost = 0
-
-    def scores(self) -> SelfScores:
-        means = {
-            field.name: finite_mean(getattr(frame, field.name) for frame in self.frames)
-            for field in fields(_FrameScores)
-        }
-        rebuilt, true = np.nansum(np.reshape(self.flicker, (-1, 2)), axis=0)
-        return SelfScores(
-            frames=len(self.frames),
-            flicker=float(rebuilt / true) if true > 0 else _NAN,
-            faces_lost=self.faces_lost,
-            **means,
-        )
-
-
-def _picture_scores(image: Image, truth: TrueFrame) -> dict[str, float]:
-    similarity = structural_similarity(image, truth.image)
-    return {
-        "l1": mean_absolute_error(image, truth.image),
-        "psnr_db": peak_signal_to_noise(image, truth.image),
-        "ssim": similarity.ssim,
-        "ms_ssim": similarity.ms_ssim,
-        "sharpness": sharpness(image, truth.face) / max(truth.sharpness, 1e-6),
-    }
-
-
-def _motion_scores(
-    points: FloatArray | None,
-    truth: TrueFrame,
-    motion: FaceMotion | None,
-    true_motion: FaceMotion | None,
-) -> dict[str, float]:
-    """NaN without a face in either picture."""
-    if points is None or truth.points is None or motion is None or true_motion is None:
-        return {"akd_px": _NAN, "aed": _NAN, "apd_deg": _NAN}
-    return {
-        "akd_px": landmark_distance(points, truth.points),
-        "aed": expression_distance(motion, true_motion),
-        "apd_deg": pose_distance(motion, true_motion),
-    }

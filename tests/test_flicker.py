@@ -40,6 +40,19 @@ def test_motion_is_no_flicker_but_boiling_is() -> None:
     assert changed / plain < meter.measure(restless, INSIDE) / steady
 
 
+def test_parts_may_move_apart() -> None:
+    texture = textured_image(512, seed=3)
+    pictures = []
+    for shift in (0, 4, 8):
+        picture = texture[100:356, 100:356].copy()
+        picture[:, :128] = texture[100:356, 100 + shift : 228 + shift]
+        picture[:, 128:] = texture[100:356, 228 - shift : 356 - shift]
+        pictures.append(picture)
+    apart = INSIDE.copy()
+    apart[:, 88:168] = False
+    assert FlickerMeter().measure(pictures, apart) < 0.5
+
+
 def test_only_the_mask_counts() -> None:
     outside = grey(100)
     outside[:10] = 255

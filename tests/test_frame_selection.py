@@ -6,7 +6,7 @@ from PIL import Image as PillowImage
 
 from benchmarks.contact_sheet import ERROR_FULL_SCALE, Strip
 from benchmarks.frame_selection import ClipSelection, save_sheet, save_worst, worst_frames
-from benchmarks.self_reenactment import MeasuredFrame
+from benchmarks.measured_frame import MeasuredFrame
 from shared.parameters import Image
 
 

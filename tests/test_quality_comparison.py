@@ -60,13 +60,13 @@ def test_means_count_clips_alike_and_leave_out_what_is_missing() -> None:
 
 
 def test_clips_are_counted_by_what_is_better() -> None:
-    better, worse = LITE, replace(LITE, psnr_db=19.0, sharpness=0.5)
+    better, worse = LITE, replace(LITE, psnr_db=19.0, sharpness=1.4)
     ours = rows("lite", better, worse, better)
     (found,) = compared(ours, rows("warp", WARP, WARP))
     assert [clip for clip, _, _ in found.clips] == ["clip0", "clip1"]
     assert found.better_on("psnr_db") == 1
     assert found.better_on("l1") == 2
-    assert found.better_on("sharpness") == 1  # 1.05 is nearer to 1 than 0.85, 0.5 is not
+    assert found.better_on("sharpness") == 1  # 1.05 is nearer to 1 than 0.85, 1.4 is not
     assert found.better_on("flicker") == 0  # 1.4 is farther from 1 than 0.8 as a ratio
     assert found.better_on("akd_px") == 0
 
