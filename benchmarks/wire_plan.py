@@ -23,8 +23,10 @@ _VOICE_RATES_BPS = (16_000.0, 18_000.0, 24_000.0, 32_000.0)
 _CALL_OVERHEAD_SECONDS = 3.0
 """Connecting, the reference, the end."""
 
-_OPENING_SECONDS = 5.0
-"""Roughly, over all losses."""
+
+def _opening_seconds(loss: float) -> float:
+    """Roughly, as seen."""
+    return 1.0 + 90 * loss * loss
 
 
 class Sweep(StrEnum):
@@ -73,7 +75,7 @@ class WirePlan:
         """Of the calls and openings."""
         call = self.call_seconds + SETTLE_SECONDS + _CALL_OVERHEAD_SECONDS
         calls = len(self.cells) * self.calls_per_cell * call
-        openings = len(self.opening_losses) * self.opening_seeds * _OPENING_SECONDS
+        openings = self.opening_seeds * sum(map(_opening_seconds, self.opening_losses))
         return (calls + openings) / self.lanes
 
 

@@ -133,8 +133,9 @@ def _draw_openings(axes: Axes, report: WireReport) -> None:
                 f"{row.never} of {row.seeds} never",
                 (100 * row.loss, 0.97),
                 xycoords=("data", "axes fraction"),
-                fontsize=8, ha="right", va="top",
+                fontsize=8, ha="right", va="top", annotation_clip=True,
             )  # fmt: skip
+    axes.set_xlim(-2, 52)
     _finish(axes, "packets lost each way, %", "s", "Seconds to open both channels")
 
 
