@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import math
 import os
 from typing import Any
 
@@ -52,11 +53,14 @@ class StillLoop:
         self.timers.append((delay, handle, callback, arguments))
         return handle
 
-    async def fire(self) -> None:
-        """Run the timers that were not cancelled."""
+    async def fire(self, *, up_to_seconds: float = math.inf) -> None:
+        """Run the timers that were not cancelled, where they are not set for later than that."""
         timers, self.timers = self.timers, []
-        for _, handle, callback, arguments in timers:
-            if not handle.cancelled():
+        for timer in timers:
+            delay, handle, callback, arguments = timer
+            if delay > up_to_seconds:
+                self.timers.append(timer)
+            elif not handle.cancelled():
                 handle.cancel()
                 callback(*arguments)
         await settle()

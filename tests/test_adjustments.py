@@ -35,6 +35,7 @@ SHOWN_BY = {
     "SCTP handshake": "test_sctp_adjustments.py -k init_carries_tag_0",
     "SCTP limits": "test_sctp_adjustments.py -k never_ends",
     "SCTP packets": "test_sctp_adjustments.py -k share_a_packet",
+    "SCTP recovery": "test_sctp_loss.py -k 0.3",
     "SCTP acknowledgements": "test_sctp_adjustments.py -k acknowledged_together",
     "DTLS cipher": "test_dtls_adjustments.py -k smallest_records",
     "SRTP tag": "test_dtls_adjustments.py -k shortest_tags",

@@ -5,7 +5,12 @@ from typing import Any
 import aiortc.rtcsctptransport as sctp
 import pytest
 
-from shared.webrtc.aiortc import sctp_acknowledgements, sctp_handshake, sctp_limits
+from shared.webrtc.aiortc import (
+    sctp_acknowledgements,
+    sctp_handshake,
+    sctp_limits,
+    sctp_recovery,
+)
 from shared.webrtc.aiortc.sctp_packets import Bundle
 from tests.adjusted import StillLoop, Wire, adjust, settle
 
@@ -30,7 +35,8 @@ async def transport(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 def data(tsn: int = 1, flags: int = UNORDERED, size: int = 3) -> Any:
     """A chunk as it came; each on a stream of its own, so that none waits for another."""
-    chunk = sctp.DataChunk(flags=flags)
+    chunk: Any = sctp.DataChunk(flags=flags)
+    chunk._max_retransmits = 0
     chunk.tsn, chunk.stream_id, chunk.user_data = tsn, tsn, bytes(size)
     return chunk
 
@@ -77,16 +83,19 @@ async def test_what_came_is_acknowledged_together_after_a_moment(transport: Any)
     assert sack.cumulative_tsn == 8
 
 
-async def test_an_acknowledgement_rides_the_next_message(transport: Any) -> None:
+async def test_an_acknowledgement_rides_the_last_message_in_time(transport: Any) -> None:
     await receive(transport, data(1))
-    await transport._send(1, sctp.WEBRTC_BINARY, b"abc", max_retransmits=0, ordered=False)
-    await settle()
-    assert kinds(transport) == [[sctp.SackChunk, sctp.DataChunk]]
-    sack, message = packets(transport)[0]
-    assert sack.cumulative_tsn == 1
-    assert message.user_data == b"abc"
-    await transport._loop.fire()
-    assert len(transport.transport.sent) == 1
+    for _ in range(6):
+        transport._loop.now_seconds += 0.08
+        await send(transport, reliable=False)
+    assert [len(packet) for packet in packets(transport)] == [2, 1, 1, 1, 1, 1]
+    assert packets(transport)[0][0].cumulative_tsn == 1  # nothing tells yet when the next leaves
+    await receive(transport, data(2))
+    for _ in range(6):
+        transport._loop.now_seconds += 0.08
+        await send(transport, reliable=False)
+    assert [len(packet) for packet in packets(transport)[6:]] == [1, 1, 1, 2, 1, 1]
+    assert kinds(transport)[9] == [sctp.SackChunk, sctp.DataChunk]
 
 
 async def test_messages_of_one_turn_share_a_packet_up_to_its_size(transport: Any) -> None:
@@ -137,43 +146,98 @@ async def test_who_asks_for_an_acknowledgement_gets_it(transport: Any) -> None:
 async def test_acknowledgements_are_asked_for_while_something_reliable_is_on_its_way(
     transport: Any,
 ) -> None:
-    async def send(*, reliable: bool) -> bool:
-        await transport._send(
-            1,
-            sctp.WEBRTC_BINARY,
-            b"abc",
-            max_retransmits=None if reliable else 0,
-            ordered=reliable,
-        )
-        await settle()
-        return bool(packets(transport)[-1][-1].flags & sctp_acknowledgements.SACK_IMMEDIATELY)
+    async def is_asked(*, reliable: bool) -> bool:
+        chunk = await send(transport, reliable=reliable)
+        return bool(chunk.flags & sctp_acknowledgements.SACK_IMMEDIATELY)
 
-    assert not await send(reliable=False)
-    assert await send(reliable=True)
-    assert not await send(reliable=False)  # too soon after the last
+    assert not await is_asked(reliable=False)
+    assert await is_asked(reliable=True)
+    assert not await is_asked(reliable=False)  # too soon after the last
     transport._loop.now_seconds += sctp_acknowledgements.URGENT_INTERVAL_SECONDS
-    assert await send(reliable=False)
-    sack = sctp.SackChunk()
-    sack.cumulative_tsn = transport._sent_queue[-1].tsn
-    await receive(transport, sack)
+    assert await is_asked(reliable=False)
+    await receive(transport, sack(transport._sent_queue[-1].tsn))
     transport._loop.now_seconds += sctp_acknowledgements.URGENT_INTERVAL_SECONDS
-    assert not await send(reliable=False)
+    assert not await is_asked(reliable=False)
 
 
-async def test_what_is_never_repeated_is_given_up_at_the_first_gap(transport: Any) -> None:
+async def test_who_repeats_is_told_again(transport: Any) -> None:
     for _ in range(2):
-        await transport._send(1, sctp.WEBRTC_BINARY, b"abc", max_retransmits=0, ordered=False)
+        await receive(transport, data(1, WHOLE))
+    ((sack,),) = packets(transport)
+    assert sack.duplicates == [1]
+
+
+async def send(transport: Any, *, reliable: bool) -> Any:
+    """Send a message and return its chunk."""
+    before = len(transport._sent_queue)
+    retransmits = None if reliable else 0
+    await transport._send(
+        1, sctp.WEBRTC_BINARY, b"abc", max_retransmits=retransmits, ordered=reliable
+    )
     await settle()
-    first, second = transport._sent_queue
-    sack = sctp.SackChunk()
-    sack.cumulative_tsn = sctp.tsn_minus_one(first.tsn)
-    sack.gaps = [(2, 2)]
-    await receive(transport, sack)
-    await transport._send(1, sctp.WEBRTC_BINARY, b"abc", max_retransmits=0, ordered=False)
+    return transport._sent_queue[before]
+
+
+def sack(last: Any, *gaps: tuple[Any, Any]) -> Any:
+    """All up to `last` has come, and what lies between the chunks of each gap block."""
+    chunk = sctp.SackChunk()
+    chunk.cumulative_tsn = last
+    chunk.gaps = [
+        ((first.tsn - last) % 2**32, (second.tsn - last) % 2**32) for first, second in gaps
+    ]
+    return chunk
+
+
+async def test_one_round_trip_settles_all_gaps_of_what_is_never_repeated(transport: Any) -> None:
+    chunks = [await send(transport, reliable=False) for _ in range(6)]
+    before = sctp.tsn_minus_one(chunks[0].tsn)
+    # The first, third and fifth are missing.
+    await receive(transport, sack(before, *((chunks[i], chunks[i]) for i in (1, 3, 5))))
+    assert not transport._sent_queue
+    assert transport._flight_size == 0
+    message = await send(transport, reliable=False)
+    assert kinds(transport)[-1] == [sctp.ForwardTsnChunk, sctp.DataChunk]
+    forward, _ = packets(transport)[-1]
+    assert forward.cumulative_tsn == chunks[5].tsn == sctp.tsn_minus_one(message.tsn)
+
+
+async def test_what_was_overtaken_is_repeated_at_the_first_report(transport: Any) -> None:
+    lost = await send(transport, reliable=True)
+    transport._loop.now_seconds += sctp_recovery.REORDERING_SECONDS - 0.001
+    close = await send(transport, reliable=False)
+    before = sctp.tsn_minus_one(lost.tsn)
+    await receive(transport, sack(before, (close, close)))
+    assert lost._sent_count == 1  # perhaps only late
+    transport._loop.now_seconds += 0.001
+    later = await send(transport, reliable=False)
+    await receive(transport, sack(before, (close, later)))
+    assert lost._sent_count == 2
+    assert lost.tsn in [c.tsn for c in packets(transport)[-1] if isinstance(c, sctp.DataChunk)]
+
+
+async def test_what_is_not_heard_of_is_probed_before_the_window_closes(transport: Any) -> None:
+    window = transport._cwnd
+    chunk = await send(transport, reliable=True)
+    timers = sorted(delay for delay, handle, *_ in transport._loop.timers if not handle.cancelled())
+    assert timers == [sctp_recovery.PROBE_SECONDS, transport._rto]
+    await transport._loop.fire(up_to_seconds=sctp_recovery.PROBE_SECONDS)
+    assert chunk._sent_count == 2
+    assert transport._cwnd == window
+    await receive(transport, sack(chunk.tsn))
+    assert all(handle.cancelled() for _, handle, *_ in transport._loop.timers)
+
+
+async def test_nothing_reliable_on_its_way_leaves_the_timer_time(transport: Any) -> None:
+    await send(transport, reliable=False)
+    assert [delay for delay, *_ in transport._loop.timers] == [sctp_recovery.UNRELIABLE_RTO_SECONDS]
+
+
+async def test_what_came_behind_a_gap_is_not_repeated(transport: Any) -> None:
+    chunks = [await send(transport, reliable=True) for _ in range(3)]
+    await receive(transport, sack(sctp.tsn_minus_one(chunks[0].tsn), (chunks[1], chunks[1])))
+    transport._t3_expired()
     await settle()
-    forward, message = packets(transport)[-1]
-    assert forward.cumulative_tsn == first.tsn
-    assert message.tsn == sctp.tsn_plus_one(second.tsn)
+    assert [chunk._sent_count for chunk in chunks] == [2, 1, 2]
 
 
 async def test_what_was_given_up_rides_the_next_message_or_goes_alone(transport: Any) -> None:

@@ -21,6 +21,7 @@ from shared.webrtc.aiortc import (
     sctp_handshake,
     sctp_limits,
     sctp_packets,
+    sctp_recovery,
 )
 
 logger = logging.getLogger(__name__)
@@ -51,6 +52,7 @@ ADJUSTMENTS = (
     Adjustment("SCTP handshake", Library.AIORTC, sctp_handshake.install),
     Adjustment("SCTP limits", Library.AIORTC, sctp_limits.install),
     Adjustment("SCTP packets", Library.AIORTC, sctp_packets.install),
+    Adjustment("SCTP recovery", Library.AIORTC, sctp_recovery.install),
     Adjustment("SCTP acknowledgements", Library.AIORTC, sctp_acknowledgements.install),
     Adjustment("DTLS cipher", Library.AIORTC, dtls_profiles.install_cipher),
     Adjustment("SRTP tag", Library.AIORTC, dtls_profiles.install_srtp),

@@ -7,18 +7,17 @@ SACKs at once: its sender asks for them (RFC 7053), as here both sides do.
 import asyncio
 import math
 from collections import deque
-from collections.abc import Iterable
 from itertools import pairwise
 from typing import Any
 
 from aiortc.rtcsctptransport import (
     SCTP_DATA_UNORDERED,
-    SCTP_TSN_MODULO,
     DataChunk,
     RTCSctpTransport,
 )
 
 from shared.webrtc.aiortc.sctp_packets import builder_of, run_later
+from shared.webrtc.aiortc.sctp_recovery import is_reliable_outstanding
 
 DELAY_SECONDS = 0.4
 """RFC 9260, section 6.2, forbids more than 0.5. A receiver of ours reports every 0.33 s, and the
@@ -35,18 +34,10 @@ URGENT_INTERVAL_SECONDS = 0.1
 ORDERED_SECONDS = 0.5
 """Senders that do not ask: so long after an ordered message gaps are told at once."""
 
-REORDERING_SECONDS = 0.03
-"""What is overtaken by something sent this much later was lost, not delayed."""
-
 SACK_IMMEDIATELY = 0x08
 """The I bit of a DATA chunk (RFC 7053, section 3)."""
 
-_MISSES_OF_A_LOST_CHUNK = 3
-"""aiortc's count, which is RFC 9260's (section 7.2.4)."""
-
 _STATE = "_kilocall_acknowledgements"
-_SENT = "_kilocall_sent_seconds"
-"""Of a chunk: when it left last."""
 
 
 class _Acknowledgements:
@@ -96,10 +87,7 @@ def install() -> None:
     send_chunk = transport._send_chunk
     send_sack = transport._send_sack
     receive_data_chunk = transport._receive_data_chunk
-    receive_sack_chunk = transport._receive_sack_chunk
     set_state = transport._set_state
-    t3_expired = transport._t3_expired
-    update_advanced_peer_ack_point = transport._update_advanced_peer_ack_point
 
     def _initialize(self: Any, *arguments: Any, **keywords: Any) -> None:
         initialize(self, *arguments, **keywords)
@@ -118,9 +106,11 @@ def install() -> None:
         state: _Acknowledgements = getattr(self, _STATE)
         state.bytes += len(chunk.user_data)
         state.is_asked |= bool(chunk.flags & SACK_IMMEDIATELY)
+        await receive_data_chunk(self, chunk)
         if not chunk.flags & SCTP_DATA_UNORDERED:
             state.ordered_seconds = self._loop.time()
-        await receive_data_chunk(self, chunk)
+            # It was repeated, so its sender did not hear of it.
+            state.is_asked |= chunk.tsn in self._sack_duplicates
 
     async def _send_sack(self: Any) -> None:
         state: _Acknowledgements = getattr(self, _STATE)
@@ -140,34 +130,13 @@ def install() -> None:
         if isinstance(chunk, DataChunk):
             state: _Acknowledgements = getattr(self, _STATE)
             now_seconds = self._loop.time()
-            setattr(chunk, _SENT, now_seconds)
-            if now_seconds - state.asking_seconds >= URGENT_INTERVAL_SECONDS and any(
-                c._max_retransmits is None and not c._acked for c in self._sent_queue
+            if (
+                now_seconds - state.asking_seconds >= URGENT_INTERVAL_SECONDS
+                and is_reliable_outstanding(self)
             ):
                 state.asking_seconds = now_seconds
                 chunk.flags |= SACK_IMMEDIATELY
         await send_chunk(self, chunk)
-
-    async def _receive_sack_chunk(self: Any, chunk: Any) -> None:
-        if chunk.gaps:
-            _strike(self._sent_queue, chunk)
-        await receive_sack_chunk(self, chunk)
-
-    def _update_advanced_peer_ack_point(self: Any) -> None:
-        # Nor is what came behind a gap. aiortc keeps it until the gap is closed, so that one
-        # FORWARD-TSN settles one gap, and under loss gaps come faster than round trips.
-        for sent in self._sent_queue:
-            sent._abandoned |= sent._acked and sent._max_retransmits == 0
-        update_advanced_peer_ack_point(self)
-
-    def _t3_expired(self: Any) -> None:
-        t3_expired(self)
-        # What came behind a gap is not outstanding (RFC 9260, section 6.3.3). aiortc repeats it,
-        # and while it fills the window of one packet nothing else leaves.
-        for sent in self._sent_queue:
-            sent._retransmit &= not sent._acked
-        # aiortc leaves what waits for the window where it is until a SACK comes.
-        run_later(self._data_channel_flush)
 
     def _set_state(self: Any, state: Any) -> None:
         if state == self.State.CLOSED:
@@ -176,30 +145,6 @@ def install() -> None:
 
     transport.__init__ = _initialize
     transport._receive_data_chunk = _receive_data_chunk
-    transport._receive_sack_chunk = _receive_sack_chunk
     transport._send_chunk = _send_chunk
     transport._send_sack = _send_sack
     transport._set_state = _set_state
-    transport._t3_expired = _t3_expired
-    transport._update_advanced_peer_ack_point = _update_advanced_peer_ack_point
-
-
-def _strike(sent_queue: Iterable[Any], sack: Any) -> None:
-    """Count chunks as lost that a SACK's gaps show to be, at the first report instead of the third.
-
-    Parameters are never repeated, so nothing is lost by giving one up early, and the peer stops
-    telling of it. Of the others those are lost that were overtaken by what was sent clearly
-    later (RACK: RFC 8985, section 3).
-    """
-    seen = {
-        (sack.cumulative_tsn + position) % SCTP_TSN_MODULO
-        for first, last in sack.gaps
-        for position in range(first, last + 1)
-    }
-    newest_seconds = max(
-        (getattr(chunk, _SENT) for chunk in sent_queue if chunk.tsn in seen), default=-math.inf
-    )
-    for chunk in sent_queue:
-        is_overtaken = getattr(chunk, _SENT) + REORDERING_SECONDS <= newest_seconds
-        if chunk._max_retransmits == 0 or is_overtaken:
-            chunk._misses = max(chunk._misses, _MISSES_OF_A_LOST_CHUNK - 1)
