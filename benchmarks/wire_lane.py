@@ -21,9 +21,6 @@ from shared.errors import ConfigError, KilocallError
 OPEN_TIMEOUT_SECONDS = 60.0
 """Of trying; the last attempt may take its own time on top."""
 
-SETTLE_SECONDS = 3.0
-"""From the change of the link's conditions to what is measured: reports and playout adapt."""
-
 _START_SECONDS = 180.0
 """The first start compiles numba's kernels."""
 
@@ -67,7 +64,11 @@ class CallPlan:
     frames_per_message: int | None
     conditions: LinkConditions
     seed: int
+    settle_seconds: float
+    """From the change of the link's conditions to what is measured."""
+
     seconds: float
+    """Measured."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -172,7 +173,7 @@ class Lane:
         await _expect(self._sender, Word.OPEN, OPEN_TIMEOUT_SECONDS + _LAST_ATTEMPT_SECONDS)
         await _expect(self._sender, Word.SHOWN, _SHOWN_SECONDS)
         self._link.impair(plan.conditions, seed=plan.seed)
-        await asyncio.sleep(SETTLE_SECONDS)
+        await asyncio.sleep(plan.settle_seconds)
         before, start_ns = self._link.snapshot(), time.monotonic_ns()
         await asyncio.sleep(plan.seconds)
         after, end_ns = self._link.snapshot(), time.monotonic_ns()

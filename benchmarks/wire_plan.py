@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from benchmarks.link_model import LinkConditions
-from benchmarks.wire_lane import SETTLE_SECONDS
 from sender.parameter_transport import TransportChoice
 
 LOSSES = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5)
@@ -17,6 +16,9 @@ _JITTER = 0.2
 """Of the delay."""
 
 _DELAYS_MS = (0.0, 100.0, 250.0)
+_SETTLE_SECONDS = 3.0
+_THIN_SETTLE_SECONDS = 10.0
+
 _RATES_BPS = (8_000.0, 12_000.0, 16_000.0, 24_000.0)
 _VOICE_RATES_BPS = (16_000.0, 18_000.0, 24_000.0, 32_000.0)
 
@@ -53,6 +55,12 @@ class Cell:
 
     voice: bool = False
 
+    @property
+    def settle_seconds(self) -> float:
+        """From the change of the link's conditions to what is measured: reports and playout
+        adapt, and on a thin link the rate control finds what it carries."""
+        return _THIN_SETTLE_SECONDS if self.conditions.rate_bps else _SETTLE_SECONDS
+
 
 @dataclass(frozen=True, slots=True)
 class WirePlan:
@@ -73,8 +81,8 @@ class WirePlan:
     @property
     def estimated_seconds(self) -> float:
         """Of the calls and openings."""
-        call = self.call_seconds + SETTLE_SECONDS + _CALL_OVERHEAD_SECONDS
-        calls = len(self.cells) * self.calls_per_cell * call
+        call = self.call_seconds + _CALL_OVERHEAD_SECONDS
+        calls = self.calls_per_cell * sum(call + cell.settle_seconds for cell in self.cells)
         openings = self.opening_seeds * sum(map(_opening_seconds, self.opening_losses))
         return (calls + openings) / self.lanes
 

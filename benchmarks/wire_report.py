@@ -103,10 +103,10 @@ class WireReport:
         )
         for name in (
             "transport", "frames", "loss", "delay", "rate", "→", "←", "payload", "voice →",
-            "voice ←", "lost", "delivered", "arrival p50/95/99", "shown p50/95/99", "frozen",
-            "error", "p95", "exact",
+            "voice ←", "all →", "lost", "delivered", "arrival p50/95/99", "shown p50/95/99",
+            "frozen", "error", "p95",
         ):  # fmt: skip
-            table.add_column(name, justify="right", no_wrap=name != "exact")
+            table.add_column(name, justify="right", no_wrap=name != "p95")
         sweep: Sweep | None = None
         for result in self.cells:
             if sweep is not None and result.cell.sweep is not sweep:
@@ -170,6 +170,7 @@ def _cell_row(result: CellResult) -> list[str]:
         f"{scores.payload_bps / 1e3:.2f}",
         f"{scores.audio_forward_bps / 1e3:.1f}" if cell.voice else "-",
         f"{scores.audio_back_bps / 1e3:.1f}" if cell.voice else "-",
+        f"{(scores.forward_bps + scores.audio_forward_bps) / 1e3:.1f}",
         f"{scores.lost:.0%}",
         f"{scores.delivered:.1%}",
         "/".join(f"{ms:.0f}" for ms in asdict(scores.arrival_ms).values()),
@@ -177,7 +178,6 @@ def _cell_row(result: CellResult) -> list[str]:
         f"{scores.frozen:.1%}",
         f"{scores.error_px:.2f}",
         f"{scores.error_p95_px:.2f}",
-        f"{scores.exact:.0%}",
     ]
     if result.why is not None:
         row[-1] += f"\n{result.why}"

@@ -111,6 +111,7 @@ async def run_calls(
                 frames_per_message=work.cell.frames_per_message,
                 conditions=work.cell.conditions,
                 seed=1000 * number + 1,
+                settle_seconds=work.cell.settle_seconds,
                 seconds=plan.call_seconds,
             )
             queue.put_nowait((_measure(work, actor, call_plan), work.failures))
@@ -123,6 +124,7 @@ async def run_calls(
                 frames_per_message=None,
                 conditions=link(loss=opening.loss),
                 seed=2 * seed + 1,
+                settle_seconds=0.0,
                 seconds=0.0,
             )
             queue.put_nowait((_open(opening, opening_plan), opening.failures))

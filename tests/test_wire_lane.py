@@ -15,12 +15,9 @@ from tests.wire_recording import nodding_track
 
 
 @pytest.mark.parametrize("with_tun", [True, False], ids=["tun", "relay"])
-async def test_calls_are_opened_and_measured(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, with_tun: bool
-) -> None:
+async def test_calls_are_opened_and_measured(tmp_path: Path, with_tun: bool) -> None:
     if with_tun and (why := why_no_tun_link()) is not None:
         pytest.skip(why)
-    monkeypatch.setattr(wire_lane, "SETTLE_SECONDS", 0.5)
     track = nodding_track()
     track.save(tmp_path / "track.npz")
     plan = CallPlan(
@@ -30,6 +27,7 @@ async def test_calls_are_opened_and_measured(
         frames_per_message=2,
         conditions=link(loss=0.0),
         seed=1,
+        settle_seconds=0.5,
         seconds=2.0,
     )
     lane = await Lane.start(tmp_path, with_tun=with_tun)

@@ -86,6 +86,7 @@ def test_a_call_is_scored() -> None:
         frames_per_message=1,
         conditions=LinkConditions(delay_ms=30),
         seed=1,
+        settle_seconds=0.0,
         seconds=4.0,
     )
     call = MeasuredCall(
