@@ -61,7 +61,7 @@ class Strip:
 
 def save_strip(strip: Strip, path: Path) -> None:
     """As PNG."""
-    PillowImage.fromarray(strip.draw()).save(path, optimize=True)
+    PillowImage.fromarray(strip.draw()).save(path, "PNG", optimize=True)
 
 
 def save_contact_sheet(sections: Sequence[tuple[str, Sequence[Strip]]], path: Path) -> None:
@@ -72,7 +72,7 @@ def save_contact_sheet(sections: Sequence[tuple[str, Sequence[Strip]]], path: Pa
     for title, rows in drawn:
         lines.append(_text_line(width, [(0, title)], size=18, height=40))
         lines += [_padded(row, width) for row in rows]
-    PillowImage.fromarray(np.vstack(lines)).save(path)
+    PillowImage.fromarray(np.vstack(lines)).save(path, "PNG")
 
 
 def _padded(row: Image, width: int) -> Image:

@@ -82,8 +82,10 @@ def worst_frames(selections: Sequence[ClipSelection]) -> list[tuple[Strip, Shown
 
 
 def save_worst(worst: Sequence[tuple[Strip, ShownFrame]], folder: Path) -> None:
-    """PNGs, and `failures.csv` with a column `defect` to be filled by who looks at them."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """PNGs, and `failures.csv` with a column `defect` to be filled by who looks at them.
+
+    `folder` exists.
+    """
     with (folder / "failures.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["picture", "defect", "clip", "frame", "head_l1"])

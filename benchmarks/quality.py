@@ -70,6 +70,8 @@ def command(
     """Still, warp and bundles: self- and cross-reenactment, clip by clip (docs/quality.md)."""
     for path in (json_path, sheet_path):
         check_writable(path)
+    if worst is not None:
+        _make_folder(worst)
     paths = _clip_paths(data)
     names = [WARP, *(name for name in bundle or [] if name != WARP)]
     facts = _generator_facts(names)
@@ -99,6 +101,8 @@ def command(
     begun = time.monotonic()
     cases = [ClipCase(Clip.open(path), model) for path in paths]
     own, crossed = QualityRun(cases, plan, make_bench, Console(stderr=True)).run()
+    if not any(row.scores.frames for part in own for row in part.rows):
+        raise ArtifactError(f"{data}: no frame was measured, longer clips or --every 1 are needed")
     shown = worst_frames([part.selection for part in own])
     report = QualityReport(
         machine=machine_facts(),
@@ -131,6 +135,14 @@ def _clip_paths(data: Path) -> list[Path]:
     if not paths:
         raise ArtifactError(f"{data}: no *.mp4 in it, a clip or a folder of clips is expected")
     return paths
+
+
+def _make_folder(path: Path) -> None:
+    """Before work that takes long. Raises ConfigError."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as err:
+        raise ConfigError(f"{path}: {err.strerror}, a folder for pictures is expected") from err
 
 
 def _generator_facts(names: Sequence[str]) -> tuple[GeneratorFacts, ...]:

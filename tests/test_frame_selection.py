@@ -56,6 +56,7 @@ def test_an_error_map_goes_from_black_to_white() -> None:
 
 def test_files_to_look_at(tmp_path: Path) -> None:
     clips = [selection("a", frame(1, 2.0)), selection("b", frame(7, 3.0))]
+    (tmp_path / "worst").mkdir()
     save_worst(worst_frames(clips), tmp_path / "worst")
     with (tmp_path / "worst" / "failures.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))

@@ -109,5 +109,9 @@ def test_what_cannot_be_measured(tmp_path: Path) -> None:
     blank = write_portrait_clip(tmp_path / "blank.mp4", frames=4, blank=range(4))
     with pytest.raises(ArtifactError, match="no face in 4 frames"):
         run("--data", blank)
+    with pytest.raises(ConfigError, match="File exists, a folder for pictures is expected"):
+        run("--data", clip, "--worst", clip)
+    with pytest.raises(ArtifactError, match="no frame was measured, longer clips or --every 1"):
+        run("--data", clip, "--references", "first", "--every", 50)
     with pytest.raises(ArtifactError, match=r"nothing\.json: No such file"):
         run("--data", clip, "--baseline", tmp_path / "nothing.json")
