@@ -15,6 +15,7 @@ from shared.errors import VersionError
 from shared.face_model import FaceModel
 from shared.in_band import IN_BAND_VERSION, Transport
 from shared.metrics import Metrics
+from shared.rate_meter import RateMeter
 
 _REFRESH_INTERVAL_NS = 1_000_000_000
 """Between two requests for the same thing."""
@@ -36,6 +37,7 @@ class Feedback:
         self._decoder = decoder
         self._metrics = metrics
         self._reports = ReportSchedule(settings)
+        self._received = RateMeter()
         self._refreshed_ns: dict[RefreshTarget, int] = {}
         self._reads_in_band = False
         """Whether the party reads reports in RTCP."""
@@ -81,6 +83,7 @@ class Feedback:
         """A parameter message was decoded."""
         self._in_band = transport is Transport.IN_BAND
         self._reports.receive(message, arrival_ns, in_band=self._in_band)
+        self._received.add(self._link.received_bytes(), arrival_ns)
 
     def report_if_due(self, now_ns: int) -> None:
         """Send the report that is due, if one is."""
@@ -88,7 +91,7 @@ class Feedback:
         held = self._decoder.held()
         if due_ns is None or due_ns > now_ns or held is None:
             return
-        report = self._reports.report(held, now_ns=now_ns).pack()
+        report = self._reports.report(held, received_bps=self._received.bps, now_ns=now_ns).pack()
         if self._in_band and self._reads_in_band and self._link.send_beside_sound(report):
             self._metrics.count("reports", Transport.IN_BAND.value)
         elif self._link.send_parameters(report):

@@ -60,6 +60,9 @@ class PublisherLink:
     send_beside_sound: Callable[[bytes], bool]
     """The same in RTCP: smaller, and nothing acknowledges it. False where no sound comes."""
 
+    received_bytes: Callable[[], int]
+    """All that came on the wire so far, sound and headers included."""
+
     end: Callable[[ByeReason], None]
     """End the session: the party said goodbye, or its stream cannot go on."""
 

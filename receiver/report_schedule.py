@@ -97,7 +97,9 @@ class ReportSchedule:
             interval_ms = settings.in_band_interval_ms
         return self._sent_ns + int(interval_ms * 1e6)
 
-    def report(self, held: tuple[int, int], *, now_ns: int) -> ReceiverReport:
+    def report(
+        self, held: tuple[int, int], *, received_bps: float = 0.0, now_ns: int
+    ) -> ReceiverReport:
         """The report that is due; `held` is `FaceDecoder.held`'s."""
         lost = max(self._expected - self._received, 0)
         share = lost / self._expected if self._expected > 0 else 0.0
@@ -111,4 +113,5 @@ class ReportSchedule:
             held=bits,
             delay_ms=max(now_ns - self._newest_arrival_ns, 0) // 1_000_000,
             transit_ms=self._transit_ns // 1_000_000,
+            received_bps=received_bps,
         )

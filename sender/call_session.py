@@ -210,6 +210,8 @@ class CallSession:
             case ReferenceHeld(set_id=set_id, reference_id=reference_id):
                 self._metrics.count("references_held")
                 self._worker.reference_held(set_id, reference_id)
+                if self._rate is not None:
+                    self._rate.has_picture = True
             case RefreshRequest(target=RefreshTarget.PARAMETERS):
                 self._metrics.count("refresh_requests", "parameters")
                 self._worker.force_intra()
@@ -277,6 +279,8 @@ class CallSession:
     def _resend(self) -> None:
         if not self._references.under_way:
             self._references.forget()
+            if self._rate is not None:
+                self._rate.has_picture = False
             self._worker.resend_references()
 
     def _end(self, end: SessionEnd) -> None:
@@ -337,12 +341,9 @@ class CallSession:
             await asyncio.sleep(_HOUSEKEEPING_SECONDS)
             now_ns = self._clock.now_ns()
             wire = self._connection.wire.snapshot()
-            self._rate.cost.is_in_band = self._transport.is_in_band(now_ns)
+            self._rate.set_in_band(self._transport.is_in_band(now_ns), now_ns)
             self._rate.poll(
-                wire.data_sent.bytes
-                + wire.audio_sent.bytes
-                + wire.video_sent.bytes
-                + wire.connection_sent.bytes,
+                wire.sent_bytes,
                 sends_references=self._is_sending_reference or self._references.under_way,
                 now_ns=now_ns,
             )

@@ -15,12 +15,14 @@ BASE_NS = 60_000_000_000
 """The shortest transit of so long is the way without a queue."""
 
 WINDOW_NS = 3_000_000_000
-LEAST_REPORTS = 4
+LEAST_REPORTS = 6
+"""For a slope; with fewer the standing queue alone tells."""
 STANDING_NS = 1_200_000_000
 """The smallest of so long is a queue that stands, not one packet that met another."""
 
 STANDING_REPORTS = 2
 
+_SCATTER_WEIGHT = 0.1
 _NOISE_FACTOR = 3.0
 """A rise counts when it exceeds the scatter around it so many times."""
 
@@ -32,6 +34,7 @@ class DelayTrend:
         self._minima: deque[tuple[int, float]] = deque()
         """(time ns, ms), rising: the first is the smallest of BASE_NS."""
         self._window: deque[tuple[int, float]] = deque()
+        self._usual_scatter_ms = 0.0
 
     def add(self, sent_ns: int, transit_ms: float) -> None:
         """The newest message that a report names; times must rise."""
@@ -43,6 +46,8 @@ class DelayTrend:
         self._window.append((sent_ns, transit_ms))
         while sent_ns - self._window[0][0] > WINDOW_NS:
             self._window.popleft()
+        scatter_ms = self._fit()[2]
+        self._usual_scatter_ms += (scatter_ms - self._usual_scatter_ms) * _SCATTER_WEIGHT
 
     def forget_window(self) -> None:
         """The rate changed: what was before says nothing about the trend."""
@@ -71,15 +76,20 @@ class DelayTrend:
         return min(recent) - self._minima[0][1] if len(recent) >= STANDING_REPORTS else 0.0
 
     @property
+    def scatter_ms(self) -> float:
+        """RMS of transit times around their trend, now or as usual: jitter."""
+        return max(self._fit()[2], self._usual_scatter_ms)
+
+    @property
     def slope(self) -> float:
         """Milliseconds by which the queue grows in a millisecond; 0 while few were seen."""
         return self._fit()[0]
 
     def rise_ms(self) -> float:
         """How much the queue grew over the window, 0 where that may be jitter."""
-        slope, span_ms, scatter_ms = self._fit()
+        slope, span_ms, _ = self._fit()
         rise = slope * span_ms
-        return rise if rise > _NOISE_FACTOR * scatter_ms else 0.0
+        return rise if rise > _NOISE_FACTOR * self.scatter_ms else 0.0
 
     def _fit(self) -> tuple[float, float, float]:
         """Least squares: slope, length of the window in ms, RMS of what remains in ms."""

@@ -10,11 +10,10 @@ OUTAGE_MESSAGES = 8
 """So many lost in a row are an outage, not loss: at 30 % of independent loss that is one row in
 15000, and packing frames otherwise would not have saved any of them."""
 
-_MEMORY = 0.97
-"""Weight of what was known before one more message: some 30 messages count, as many as a report
-names."""
+_MEMORY = 0.98
+"""Weight of what was known before one more message: some 50 messages count, 4 s of them."""
 
-_RECENT_MESSAGES = 8
+_RECENT_MESSAGES = 16
 _RESTART = 1024
 """A report this far from the last one is of another stream of messages."""
 

@@ -51,11 +51,14 @@ class CallLimits:
     """Most that the sender may put on the wire, everything counted."""
 
 
-def ladder(limits: CallLimits, *, is_lossy: bool) -> tuple[OperatingPoint, ...]:
+def ladder(
+    limits: CallLimits, *, is_lossy: bool = False, is_in_band: bool = False
+) -> tuple[OperatingPoint, ...]:
     """The operating points of a call, from rich to thin, in the order of what each step saves.
 
     Under loss the first one has one frame a message: a lost message then costs one frame, which
-    lies between two that came.
+    lies between two that came. In-band a message has no headers of its own to save: one frame a
+    message is normal there, and more come last.
     """
     fixed = limits.frames_per_message
     point = OperatingPoint(
@@ -65,7 +68,7 @@ def ladder(limits: CallLimits, *, is_lossy: bool) -> tuple[OperatingPoint, ...]:
         audio_bitrate_bps=limits.audio_bitrate_bps,
     )
     points = [point]
-    if fixed is None:
+    if fixed is None and not is_in_band:
         points += [replace(point, frames_per_message=count) for count in FRAMES_PER_MESSAGE[1:]]
         if not is_lossy:
             del points[: NORMAL_FRAMES_PER_MESSAGE - FRAMES_PER_MESSAGE[0]]
@@ -81,4 +84,6 @@ def ladder(limits: CallLimits, *, is_lossy: bool) -> tuple[OperatingPoint, ...]:
             if bitrate_bps < limits.audio_bitrate_bps:
                 points.append(replace(points[-1], audio_bitrate_bps=bitrate_bps))
     points += [replace(points[-1], precision=precision) for precision in PRECISIONS[1:]]
+    if fixed is None and is_in_band:
+        points.append(replace(points[-1], frames_per_message=NORMAL_FRAMES_PER_MESSAGE))
     return tuple(points)

@@ -49,7 +49,7 @@ SET_ID_MAX = 255
 REFERENCE_ID_MAX = 255
 REFERENCES_PER_MINUTE = 120
 REFERENCE_TRANSFER_TIMEOUT_NS = 20_000_000_000
-"""From its begin to its end; a slow link carries 64 KiB in less only above 26 kbit/s."""
+"""From one part of it to the next; on a thin link references wait for everything else."""
 
 IDENTITY_MAX_BYTES = 2048
 """Coefficients and residual, compressed."""

@@ -97,7 +97,7 @@ class ReferenceAssembler:
     def __init__(self) -> None:
         self._begin: ReferenceBegin | None = None
         self._data = bytearray()
-        self._started_ns = 0
+        self._progress_ns = 0
 
     @property
     def active(self) -> bool:
@@ -108,7 +108,7 @@ class ReferenceAssembler:
         """Start over with this reference; one under way is dropped."""
         self._begin = message
         self._data.clear()
-        self._started_ns = now_ns
+        self._progress_ns = now_ns
 
     def add(self, message: ReferenceChunk, now_ns: int) -> None:
         """Append a chunk.
@@ -122,6 +122,7 @@ class ReferenceAssembler:
         if len(self._data) + len(message.data) > begin.image_bytes:
             raise self._drop(f"reference of over {begin.image_bytes} bytes, as many were announced")
         self._data += message.data
+        self._progress_ns = now_ns
 
     def end(self, message: ReferenceEnd, now_ns: int) -> ReceivedReference:
         """The whole reference.
@@ -141,8 +142,8 @@ class ReferenceAssembler:
         return ReceivedReference(begin, data)
 
     def expire(self, now_ns: int) -> bool:
-        """Drop a reference that takes too long; whether there was one. Call now and then."""
-        if self._begin is None or now_ns - self._started_ns <= REFERENCE_TRANSFER_TIMEOUT_NS:
+        """Drop a reference that is not gone on with; whether there was one. Call now and then."""
+        if self._begin is None or now_ns - self._progress_ns <= REFERENCE_TRANSFER_TIMEOUT_NS:
             return False
         self._begin = None
         self._data.clear()

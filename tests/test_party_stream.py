@@ -69,6 +69,7 @@ class Call:
         self.reports: list[ReceiverReport] = []
         self.beside_sound: list[ReceiverReport] = []
         self.report_arrives: Callable[[], bool] = lambda: True
+        self.received_bytes = 0
         self.ended: list[ByeReason] = []
         self.states: list[PartyState] = []
         self.changed = asyncio.Event()
@@ -81,6 +82,7 @@ class Call:
                 send_control=self._take_control,
                 send_parameters=self._take_report,
                 send_beside_sound=self._take_report_beside_sound,
+                received_bytes=lambda: self.received_bytes,
                 end=self.ended.append,
             ),
             on_state=self._take_state,
@@ -162,6 +164,7 @@ class Call:
             )
             self.sent.update((f.capture_time, f) for f in self.encoder.reconstructed)
             if not lost():
+                self.received_bytes += 100
                 self.stream.on_parameters(group_bytes)
         return frames
 
@@ -216,6 +219,7 @@ async def test_a_call_without_loss_shows_every_frame(call: Call) -> None:
     assert call.count("ticks", "exact") >= call.count("pictures", "") - 2
     first, later = (frame.to_ndarray(format="gray").astype(int) for frame in frames[10:40:29])
     assert np.abs(first - later).mean() > 1  # the head turned
+    assert call.reports[-1].received_bps == pytest.approx(100 * 8 / 0.08, rel=0.05)
     latency = call.metrics.snapshot().stages["latency"]
     assert latency.p95_ms < 100  # 80 until a message is sent, and the margin
     state = call.stream.state
@@ -429,6 +433,7 @@ def test_arbitrary_bytes_are_refused_and_harm_nothing(data: bytes) -> None:
                 send_control=lambda message: True,
                 send_parameters=lambda message: True,
                 send_beside_sound=lambda message: True,
+                received_bytes=lambda: 0,
                 end=lambda reason: None,
             ),
         )

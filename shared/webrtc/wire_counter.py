@@ -60,6 +60,23 @@ class WireSnapshot:
     connection_sent: WireCount
     connection_received: WireCount
 
+    @property
+    def sent_bytes(self) -> int:
+        """Of all kinds."""
+        kinds = (self.data_sent, self.audio_sent, self.video_sent, self.connection_sent)
+        return sum(kind.bytes for kind in kinds)
+
+    @property
+    def received_bytes(self) -> int:
+        """Of all kinds."""
+        kinds = (
+            self.data_received,
+            self.audio_received,
+            self.video_received,
+            self.connection_received,
+        )
+        return sum(kind.bytes for kind in kinds)
+
     def __sub__(self, earlier: Self) -> Self:
         """What came between two snapshots of one counter."""
         return type(self)(*(getattr(self, f.name) - getattr(earlier, f.name) for f in fields(self)))
