@@ -16,13 +16,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from shared.errors import BitstreamError
+from shared.limits import IN_BAND_MAX_BYTES
 from shared.opus_padding import add_padding, is_padded, split_padding
 
 IN_BAND_VERSION = 1
 """Of this layout; told in `hello`. 0 there: this side reads none."""
-
-IN_BAND_MAX_BYTES = 64
-"""Of padding in one packet."""
 
 IN_BAND_MESSAGE_MAX_BYTES = IN_BAND_MAX_BYTES - 3
 

@@ -8,6 +8,9 @@ PARAMETER_MESSAGE_MAX_BYTES = 256
 PARAMETER_MESSAGES_PER_SECOND = 60
 """One per frame at 50 fps and some keep-alives; more are dropped."""
 
+IN_BAND_MAX_BYTES = 64
+"""Of padding in an Opus packet that is read as parameter messages."""
+
 FRAMES_PER_MESSAGE_MAX = 3
 FRAME_INTERVAL_MAX_MS = 60_000
 """Longest time from the base of a prediction to its frame."""

@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 
 from shared.errors import BitstreamError
 from shared.in_band import (
-    IN_BAND_MAX_BYTES,
     IN_BAND_MESSAGE_MAX_BYTES,
     count_that_fit,
     crc8,
     embed,
     extract,
 )
+from shared.limits import IN_BAND_MAX_BYTES
 from shared.opus_padding import add_padding, split_padding
 
 OPUS = bytes([9 << 3]) + b"voice"
