@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 
 from benchmarks.clip import Clip
+from benchmarks.cross_reenactment import pair_clips
 from benchmarks.frame_selection import save_sheet, save_worst, worst_frames
 from benchmarks.identity_similarity import IdentityNetwork
 from benchmarks.json_file import check_writable, write_json
@@ -45,7 +46,7 @@ def command(
     every: Annotated[int, typer.Option(min=1, help="Measure each so many-th frame.")] = 5,
     cross: Annotated[
         bool | None,
-        typer.Option(help="Also move each person by another's clip; unless told, with two clips."),
+        typer.Option(help="Also move each person by another's clip; unless told, where it can be."),
     ] = None,
     seed: Annotated[int, typer.Option(help="Of the pairs of persons.")] = 0,
     identity_weights: Annotated[
@@ -81,8 +82,7 @@ def command(
         every=every,
         lossless_parameters=lossless_parameters,
         threads=threads,
-        cross=len(paths) > 1 if cross is None else cross,
-        seed=seed,
+        pairs=_pairs([path.stem for path in paths], cross, seed),
     )
     earlier = None
     if baseline is not None:
@@ -115,6 +115,8 @@ def command(
         cross_clips=tuple(row for part in crossed for row in part.rows),
         worst=tuple(frame for _, frame in shown),
     )
+    if json_path is not None:
+        write_json(json_path, report.as_json())
     console = Console(width=_WIDTH)
     report.print(console)
     for comparison in [] if earlier is None else compare(report.clips, earlier):
@@ -125,8 +127,6 @@ def command(
         )
     if worst is not None:
         save_worst(shown, worst)
-    if json_path is not None:
-        write_json(json_path, report.as_json())
     console.print(f"{len(paths)} clips in {report.seconds:.0f} s, every {every}. frame")
 
 
@@ -135,6 +135,18 @@ def _clip_paths(data: Path) -> list[Path]:
     if not paths:
         raise ArtifactError(f"{data}: no *.mp4 in it, a clip or a folder of clips is expected")
     return paths
+
+
+def _pairs(names: Sequence[str], cross: bool | None, seed: int) -> tuple[tuple[str, str], ...]:
+    """Of cross-reenactment. Raises ConfigError where it is asked for and cannot be."""
+    if cross is False:
+        return ()
+    try:
+        return tuple(pair_clips(names, seed))
+    except ConfigError:
+        if cross:
+            raise
+        return ()
 
 
 def _make_folder(path: Path) -> None:

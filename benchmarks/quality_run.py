@@ -18,7 +18,7 @@ from rich.progress import (
 )
 
 from benchmarks.clip_scores import CrossRow, SelfRow
-from benchmarks.cross_reenactment import DrivingPerson, measure_pair, pair_clips
+from benchmarks.cross_reenactment import DrivingPerson, measure_pair
 from benchmarks.driving import DrivingFrame
 from benchmarks.frame_selection import ClipSelection
 from benchmarks.quality_bench import QualityBench, TrueFrames
@@ -44,9 +44,8 @@ class QualityPlan:
     threads: int
     """Clips at the same time."""
 
-    cross: bool
-    seed: int
-    """Of the pairs of cross-reenactment."""
+    pairs: tuple[tuple[str, str], ...]
+    """Of cross-reenactment, by clip: whose appearance, whose motion."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,8 +79,6 @@ class QualityRun:
         self._plan = plan
         self._make_bench = make_bench
         self._benches = threading.local()
-        # Before anything is measured: a folder without pairs is refused at once.
-        self._pairs = pair_clips(list(self._cases), plan.seed) if plan.cross else []
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -96,7 +93,7 @@ class QualityRun:
         passes = len(self._plan.choices)
         total_ns = passes * (
             sum(case.length_ns for case in self._cases.values())
-            + sum(self._cases[driving].length_ns for _, driving in self._pairs)
+            + sum(self._cases[driving].length_ns for _, driving in self._plan.pairs)
         )
         threads = self._plan.threads
         pool = None if threads == 1 else ThreadPoolExecutor(threads)
@@ -107,7 +104,7 @@ class QualityRun:
                 name: part.references for name, part in zip(self._cases, own, strict=True)
             }
             cross = _map(
-                pool, lambda pair: self._cross(*pair, references[pair[0]], task), self._pairs
+                pool, lambda pair: self._cross(*pair, references[pair[0]], task), self._plan.pairs
             )
         return own, cross
 
