@@ -54,12 +54,14 @@ class _Acknowledgements:
         self.ordered_seconds = -math.inf
         self.asking_seconds = -math.inf
 
-    def is_urgent(self, now_seconds: float, *, has_gaps: bool) -> bool:
+    def due(self, now_seconds: float, *, has_gaps: bool) -> float:
+        """When what came is to be acknowledged at the latest, by the loop's clock."""
         if self.bytes > UNACKNOWLEDGED_BYTES:
-            return True
-        ordered = now_seconds - self.ordered_seconds < ORDERED_SECONDS
-        is_wanted = self.is_asked or (has_gaps and ordered)
-        return is_wanted and now_seconds - self.told_seconds >= URGENT_INTERVAL_SECONDS
+            return now_seconds
+        is_repeated = has_gaps and now_seconds - self.ordered_seconds < ORDERED_SECONDS
+        if self.is_asked or is_repeated:
+            return max(now_seconds, self.told_seconds + URGENT_INTERVAL_SECONDS)
+        return now_seconds + DELAY_SECONDS
 
     def rides(self, now_seconds: float) -> bool:
         """Whether a SACK that waits goes with the packet of now: the next may be too late."""
@@ -114,13 +116,18 @@ def install() -> None:
 
     async def _send_sack(self: Any) -> None:
         state: _Acknowledgements = getattr(self, _STATE)
-        if state.is_urgent(self._loop.time(), has_gaps=bool(self._sack_misordered)):
+        now_seconds = self._loop.time()
+        due_seconds = state.due(now_seconds, has_gaps=bool(self._sack_misordered))
+        if due_seconds <= now_seconds:
             await tell(self)
             return
         self._sack_needed = False
-        if state.timer is None:
-            state.due_seconds = self._loop.time() + DELAY_SECONDS
-            state.timer = self._loop.call_later(DELAY_SECONDS, run_later, lambda: tell(self))
+        if state.timer is None or due_seconds < state.due_seconds:
+            state.cancel()
+            state.due_seconds = due_seconds
+            state.timer = self._loop.call_later(
+                due_seconds - now_seconds, run_later, lambda: tell(self)
+            )
 
     async def tell(self: Any) -> None:
         getattr(self, _STATE).told(self._loop.time())

@@ -100,6 +100,9 @@ def install() -> None:
         await send_chunk(self, chunk)
         if isinstance(chunk, DataChunk) and chunk._max_retransmits is None:
             getattr(self, _PROBE).arm()
+            if chunk is _oldest_reliable(self):
+                # The timer may have been given the time of what is never repeated.
+                self._t3_restart()
 
     async def _receive_sack_chunk(self: Any, chunk: Any) -> None:
         if chunk.gaps:
