@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import sqrt
 from pathlib import Path
 
 import cv2
@@ -16,6 +17,8 @@ ERROR_FULL_SCALE = 64
 
 _LABEL_PX = 22
 _GAP_PX = 2
+_TITLE_PX = 40
+_MARGIN_PX = 12
 _TEXT, _PAPER = (235, 235, 235), (24, 24, 24)
 
 
@@ -65,24 +68,28 @@ def save_strip(strip: Strip, path: Path) -> None:
 
 
 def save_contact_sheet(sections: Sequence[tuple[str, Sequence[Strip]]], path: Path) -> None:
-    """As one PNG: titled sections, one row a strip."""
+    """As one PNG, about as wide as high: titled sections, some strips a row."""
     drawn = [(title, [strip.draw() for strip in strips]) for title, strips in sections if strips]
-    width = max(row.shape[1] for _, rows in drawn for row in rows)
+    width = max(strip.shape[1] for _, strips in drawn for strip in strips)
+    height = sum(len(strip) for _, strips in drawn for strip in strips)
+    columns = max(round(sqrt(height / width)), 1)
     lines: list[Image] = []
-    for title, rows in drawn:
-        lines.append(_text_line(width, [(0, title)], size=18, height=40))
-        lines += [_padded(row, width) for row in rows]
+    for title, strips in drawn:
+        lines.append(_text_line(columns * (width + _MARGIN_PX), [(0, title)], 18, _TITLE_PX))
+        for start in range(0, len(strips), columns):
+            row = [_padded(strip, width + _MARGIN_PX) for strip in strips[start : start + columns]]
+            lines.append(_padded(np.hstack(row), columns * (width + _MARGIN_PX)))
     PillowImage.fromarray(np.vstack(lines)).save(path, "PNG")
 
 
-def _padded(row: Image, width: int) -> Image:
-    padded = np.full((len(row), width, 3), _PAPER, np.uint8)
-    padded[:, : row.shape[1]] = row
+def _padded(picture: Image, width: int) -> Image:
+    padded = np.full((len(picture), width, 3), _PAPER, np.uint8)
+    padded[:, : picture.shape[1]] = picture
     return padded
 
 
 def _text_line(
-    width: int, texts: Sequence[tuple[int, str]], *, size: int = 13, height: int = _LABEL_PX
+    width: int, texts: Sequence[tuple[int, str]], size: int = 13, height: int = _LABEL_PX
 ) -> Image:
     """Texts at their left edges on one line."""
     line = PillowImage.new("RGB", (width, height), _PAPER)

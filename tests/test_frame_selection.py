@@ -66,4 +66,5 @@ def test_files_to_look_at(tmp_path: Path) -> None:
         assert strip.width == 4 * 32 + 3 * 2
     save_sheet(clips, clips[:1], tmp_path / "sheet.png")
     with PillowImage.open(tmp_path / "sheet.png") as sheet:
-        assert sheet.height == 3 * 40 + 5 * (32 + 2 * 22)
+        # Strips are 134 wide and 76 high: five of them fill two columns best.
+        assert sheet.size == (2 * (134 + 12), 3 * 40 + 3 * (32 + 2 * 22))

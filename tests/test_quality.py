@@ -74,7 +74,7 @@ def test_still_warp_and_a_bundle_side_by_side(
         assert cross["frames"] == 4
         assert cross["apd_deg"] == pytest.approx(warp["apd_deg"], abs=0.3)
     with PillowImage.open(sheet) as picture:
-        assert picture.width == 5 * 256 + 4 * 2
+        assert picture.width == 5 * 256 + 4 * 2 + 12  # a single column
     assert [shown["generator"] for shown in report["worst"]] == ["tiny", "tiny"]
     assert len(list(worst.glob("worst_*.png"))) == 2
 
