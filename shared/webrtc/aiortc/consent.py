@@ -11,9 +11,10 @@ INTERVAL_SECONDS = 5.0
 """Between checks while they are answered (section 5.1)."""
 
 RETRY_SECONDS = 0.6
-"""To the next check while the last is unanswered. The section's 4 s allow seven checks until
-consent expires: at 50 % of loss each is answered with probability 1/4, and one call in seven
-would end within half a minute. Forty fail together once in 10^5 times."""
+"""To the next check while the last is unanswered. The section wants 4 s at least, which allow seven
+checks until consent expires: at 50 % of loss each is answered with probability 1/4, and one call
+in seven would end within half a minute. Forty fail together once in 10^5 times. Browsers check
+every 0.5 s on a path that is in doubt, and any valid answer renews consent."""
 
 EXPIRY_SECONDS = 30.0
 """Without an answer; the section's own."""
