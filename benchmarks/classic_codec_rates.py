@@ -90,12 +90,16 @@ def rate_curve(
     ]
     points: dict[int, CodecPoint | None] = {}
     for wire_rate in wire_rates_bps:
-        quantizers = [(setting, setting.finest(wire_rate)) for setting in settings]
-        points[wire_rate] = max(
-            (setting.point(q) for setting, q in quantizers if q is not None),
-            key=lambda point: point.psnr_db,
-            default=None,
-        )
+        fitting = [
+            (setting.psnr_db(quantizer), number, quantizer)
+            for number, setting in enumerate(settings)
+            if (quantizer := setting.finest(wire_rate)) is not None
+        ]
+        if fitting:
+            _, number, quantizer = max(fitting)
+            points[wire_rate] = settings[number].point(quantizer)
+        else:
+            points[wire_rate] = None
     floor = min(setting.wire_bps(CODECS[codec].quantizers[-1]) for setting in settings)
     return RateCurve(points, floor)
 
@@ -119,6 +123,7 @@ class _Setting:
         self._pictures = [_scaled(picture, scale) for picture in pictures[::divisor]]
         # Of this object, so that a clip's results go with it.
         self._packets = cache(self._encode)
+        self.psnr_db = cache(self._psnr_db)
         self.point = cache(self._point)
 
     def finest(self, wire_rate_bps: int) -> int | None:
@@ -142,17 +147,24 @@ class _Setting:
     def _encode(self, quantizer: int) -> list[bytes]:
         return encode(self._codec, self._pictures, self._rate, quantizer)
 
-    def _point(self, quantizer: int) -> CodecPoint:
-        packets = self._packets(quantizer)
-        decoded = decode(self._codec, packets)
-        pairs = [
+    def _pairs(self, quantizer: int) -> list[tuple[Image, Image]]:
+        """What is shown, and what the clip holds at that time."""
+        decoded = decode(self._codec, self._packets(quantizer))
+        return [
             (_scaled(decoded[index // self._divisor], 1 / self._scale), self._truth[index])
             for index in range(0, len(self._truth), _EVERY)
         ]
+
+    def _psnr_db(self, quantizer: int) -> float:
+        return float(np.mean([peak_signal_to_noise(*pair) for pair in self._pairs(quantizer)]))
+
+    def _point(self, quantizer: int) -> CodecPoint:
+        packets = self._packets(quantizer)
+        similarities = [structural_similarity(*pair).ssim for pair in self._pairs(quantizer)]
         return CodecPoint(
             wire_bps=self.wire_bps(quantizer),
-            psnr_db=float(np.mean([peak_signal_to_noise(*pair) for pair in pairs])),
-            ssim=float(np.mean([structural_similarity(*pair).ssim for pair in pairs])),
+            psnr_db=self.psnr_db(quantizer),
+            ssim=float(np.mean(similarities)),
             fps=float(self._rate),
             scale=float(self._scale),
             quantizer=quantizer,

@@ -76,7 +76,7 @@ class WirePlan:
     opening_losses: tuple[float, ...]
     opening_seeds: int
     lanes: int
-    """Calls made at the same time, each over a link of its own: each takes some 6 % of a core."""
+    """Calls made at the same time, each over a link of its own: each takes some 10 % of a core."""
 
     @property
     def estimated_seconds(self) -> float:
