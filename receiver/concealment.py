@@ -9,6 +9,12 @@
 When a late or a next frame changes what is known, the path jumps: in its past, too. The error is
 what was shown at the last two ticks minus what is known now about those moments; it dies away
 like a critically damped spring, so the shown face changes neither place nor speed at once.
+
+Acceleration is bounded, of the head (RMS motion of all vertices in pixels of 256) and of the
+expression (the same of the lips, which move most), each by itself so that a mouth need not wait
+for a head. What the error adds to the known path's own never exceeds `max_acceleration_px_s2`:
+the spring is softer the more there is to make good. While frames are missing the shown face
+itself never does, however fast it moved before.
 """
 
 import math
@@ -25,7 +31,8 @@ from receiver.parameter_track import (
     nearest_rotation,
 )
 from shared.clock import TICKS_MODULUS, TICKS_PER_SECOND
-from shared.parameters import EXPRESSION_SIZE, PARAMETER_SIZE, FaceParameters
+from shared.face_model import FaceModel, VertexGroup
+from shared.parameters import CROP_SIZE, EXPRESSION_SIZE, PARAMETER_SIZE, FaceParameters
 
 Vector = NDArray[np.float64]
 
@@ -46,6 +53,10 @@ class ConcealmentSettings:
     return_pole: float = 0.4
     """Double pole of the way back at 25 ticks a second: 0 jumps, 1 never comes back."""
 
+    max_acceleration_px_s2: float = 2000.0
+    """What concealment may do to a face; 3.2 px a tick from one tick to the next at 25 ticks a
+    second. Quick turns of a head reach as much by themselves."""
+
     rest_after_ms: float = 300.0
     """Unannounced loss longer than this eases to the resting face."""
 
@@ -61,6 +72,30 @@ _REST_WEIGHT = 0.01
 
 _REACH = np.array([1.0] * EXPRESSION_SIZE + [0.1] + [0.25] * 3 + [0.15] * 3)
 """How far an extrapolation may lead: a blink or a nod that begins is not carried to its end."""
+
+_BISECTIONS = 12
+
+_TYPICAL_LOG_SCALE = -1.05
+"""Of a face that fills its crop as the sender cuts it."""
+
+
+def motion_px(model: FaceModel) -> Vector:
+    """(35,) RMS motion in pixels of 256 that a unit of each parameter makes, seen frontally.
+
+    Of the lips by the expression, of all vertices by the camera.
+    """
+    scale_px = math.exp(_TYPICAL_LOG_SCALE) * CROP_SIZE / 2
+    lips = model.expression_basis[:, model.vertex_groups == VertexGroup.LIPS, :2]
+    expression = np.sqrt(np.mean(np.sum(lips.astype(np.float64) ** 2, axis=2), axis=1))
+    x, y, z = np.sqrt(np.mean(model.mean.astype(np.float64) ** 2, axis=0)).tolist()
+    camera = [math.hypot(x, y), math.hypot(y, z), math.hypot(x, z), math.hypot(x, y)]
+    moved = [CROP_SIZE / 2, CROP_SIZE / 2, 0.0]
+    return np.array([*(scale_px * expression), *(scale_px * size for size in camera), *moved])
+
+
+_MOTION_PX = motion_px(FaceModel.load())
+_GROUPS = (slice(0, EXPRESSION_SIZE), slice(EXPRESSION_SIZE, PARAMETER_SIZE))
+"""Expression and head."""
 
 _MAX_EXPRESSION = 4.0
 """Standard deviations; what the fit is bounded to."""
@@ -83,13 +118,17 @@ class Concealment:
         self._set_id: int | None = None
         self._shown: list[tuple[int, Vector]] = []
         """(time, vector) of up to two ticks, newest first; rotations near each other."""
-        self._was_held = False
+        self._held: Vector | None = None
+        """The face of the pause that was shown last."""
+        self._resumption: tuple[int, Vector] | None = None
+        """When the last pause ended, and where the path went on."""
         self._rest: Vector | None = None
 
     def reset(self) -> None:
         """Start anew: another person, crop or clock."""
         self._set_id = None
         self._shown = []
+        self._held = self._resumption = None
         self._rest = None
 
     def show(self, track: ParameterTrack, time: int) -> ShownFace | None:
@@ -107,9 +146,13 @@ class Concealment:
             self._learn_rest(sample.vector)
         known = self._path(track, time)
         assert known is not None
-        resumes = self._was_held and sample.kind is not SampleKind.HELD
-        self._was_held = sample.kind is SampleKind.HELD
-        vector = known + self._error(track, time, known if resumes else None)
+        resumes = self._held is not None and sample.vector is not self._held
+        self._held = sample.vector if sample.kind is SampleKind.HELD else None
+        if resumes:
+            self._resumption = (time, known)
+        vector = known + self._error(track, time)
+        if sample.kind is SampleKind.STALE:
+            vector = self._bounded(vector, time)
         self._shown = [(time, vector), *self._shown[:1]]
         return ShownFace(_parameters(vector, time), sample.set_id, sample.kind)
 
@@ -146,23 +189,74 @@ class Concealment:
             vector += (rest - vector) * (step * step * (3.0 - 2.0 * step))
         return vector
 
-    def _error(self, track: ParameterTrack, time: int, resumed: Vector | None) -> Vector | float:
+    def _error(self, track: ParameterTrack, time: int) -> Vector | float:
         """What remains, at `time`, of shown minus known at the ticks before.
 
-        `resumed` is the path now, at the end of a pause: the path jumps there, and the held
-        face is compared with where it jumps to.
+        The path jumps at the end of a pause: the held face is compared with where it jumps to.
         """
         if not self._shown:
             return 0.0
         errors = []
         for shown_time, shown in self._shown:
-            known = resumed if resumed is not None else self._path(track, shown_time)
+            if self._resumption is not None and shown_time < self._resumption[0]:
+                known: Vector | None = self._resumption[1]
+            else:
+                known = self._path(track, shown_time)
             errors.append(shown - known if known is not None else np.zeros_like(shown))
-        last, before = errors[0], errors[-1]
         tick_ticks = time - self._shown[0][0]
-        pole = self._settings.return_pole ** (tick_ticks * 25 / TICKS_PER_SECOND)
-        remaining: Vector = 2 * pole * last - pole * pole * before
+        last, before = errors[0], errors[-1]
+        if len(errors) == 2:  # one tick of now before the last, whatever its distance was
+            spacing = self._shown[0][0] - self._shown[1][0]
+            before = last + (before - last) * (tick_ticks / spacing)
+        remaining = np.empty_like(last)
+        for group in _GROUPS:
+            pole = self._pole(last[group], before[group], _MOTION_PX[group], tick_ticks)
+            remaining[group] = 2 * pole * last[group] - pole * pole * before[group]
         return remaining
+
+    def _pole(self, last: Vector, before: Vector, motion_px: Vector, tick_ticks: int) -> float:
+        """The quickest double pole whose way back keeps to the bound.
+
+        It adds (1 - p) ((1 + p) before - 2 last) to a step's change, which is nothing at p = 1.
+        """
+        limit_px = self._limit_px(tick_ticks)
+        last_px, before_px = last * motion_px, before * motion_px
+
+        def keeps(pole: float) -> bool:
+            change = (1 - pole) * ((1 + pole) * before_px - 2 * last_px)
+            return math.hypot(*change.tolist()) <= limit_px
+
+        quickest = float(self._settings.return_pole ** (tick_ticks * 25 / TICKS_PER_SECOND))
+        if keeps(quickest):
+            return quickest
+        slowest = 1.0
+        for _ in range(_BISECTIONS):
+            middle = (quickest + slowest) / 2
+            if keeps(middle):
+                slowest = middle
+            else:
+                quickest = middle
+        return slowest
+
+    def _bounded(self, vector: Vector, time: int) -> Vector:
+        """The same, or as near to it as the bound lets what was shown go."""
+        if len(self._shown) < 2:
+            return vector
+        (last_time, last), (before_time, before) = self._shown
+        tick_ticks = time - last_time
+        straight = last + (last - before) * (tick_ticks / (last_time - before_time))
+        limit_px = self._limit_px(tick_ticks)
+        change = vector - straight
+        for group in _GROUPS:
+            size_px = math.hypot(*(change[group] * _MOTION_PX[group]).tolist())
+            if size_px > limit_px:
+                change[group] *= limit_px / size_px
+        bounded: Vector = straight + change
+        return bounded
+
+    def _limit_px(self, tick_ticks: int) -> float:
+        """How far a tick may lie from where the two before it lead."""
+        return self._settings.max_acceleration_px_s2 * (tick_ticks / TICKS_PER_SECOND) ** 2
 
 
 def _run(age_ms: float, damping_ms: float) -> float:

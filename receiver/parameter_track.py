@@ -12,7 +12,7 @@ from shared.parameters import EXPRESSION_SIZE, FaceParameters
 from shared.rotation import matrix_from_rotation_vector, rotation_vector_from_matrix
 
 SPAN_TICKS = 2 * TICKS_PER_SECOND
-"""Frames older than the newest by more than this are forgotten."""
+"""Frames older than the newest by more than this are forgotten, but for the last of them."""
 
 MAX_FRAMES = 256
 """A bound for a peer that sends a frame every few ticks; 2 s at 120 fps fit."""
@@ -95,7 +95,8 @@ class ParameterTrack:
         self._times.insert(index, frame.time)
         self._frames.insert(index, frame)
         oldest = bisect_left(self._times, self._times[-1] - self._span_ticks)
-        drop = max(oldest, len(self._times) - MAX_FRAMES)
+        # One more is kept: after an outage, what comes is led up to from there.
+        drop = max(oldest - 1, len(self._times) - MAX_FRAMES, 0)
         del self._times[:drop], self._frames[:drop]
         return True
 
