@@ -76,6 +76,10 @@ class ClockMap:
             self._minima.popleft()
         return offset_ns - self.offset_ns
 
+    def rebase(self) -> None:
+        """The way has become longer: the newest message counts as the fastest."""
+        self._minima = deque([self._minima[-1]])
+
     def local_ns(self, time: int) -> int:
         """When the fastest message would have brought the frame of this unwrapped time."""
         return ns_from_ticks(time) + self.offset_ns

@@ -43,8 +43,14 @@ class PlayoutSettings:
     start_window_messages: int = 20
     """Messages that count until then: the load of the start is soon forgotten."""
 
+    late_slew_ms_per_s: float = 150.0
+    """The same while most messages come too late: a guessed face is worse than a slow one."""
+
     max_delay_ms: float = 500.0
     """Later than this is lost, not late."""
+
+    patience_ms: float = 1500.0
+    """Unless nothing comes sooner for so long: then the way has become longer."""
 
     window_messages: int = 50
     """Messages that the percentile is taken over: 4 s at two frames a message."""
@@ -68,6 +74,7 @@ _PERIOD_WINDOW = 25
 _LOSS_MEMORY = 0.97
 """Weight of what was known of the loss before one more message: some 30 messages count."""
 
+_LATE_MESSAGES = 8
 _RESET_NS = 1_000_000_000
 """The delay jumps when it is off by more than this: the path or the sender's clock changed."""
 
@@ -89,6 +96,7 @@ class Playout:
         self._loss = 0.0
         self._covers_loss = False
         self._begun_ns: int | None = None
+        self._too_late_since_ns: int | None = None
 
     @property
     def ready(self) -> bool:
@@ -144,10 +152,27 @@ class Playout:
         """
         lateness_ns = arrival_ns - self._clock_map.local_ns(oldest_time)
         limit_ns = int(self._settings.max_delay_ms * 1e6)
-        self._lateness_ns.append(min(max(lateness_ns, 0), limit_ns))
         self._messages += 1
+        if lateness_ns <= self._offset_ns - self._clock_map.offset_ns:
+            self._too_late_since_ns = None
+        elif lateness_ns > limit_ns and self._too_late_since_ns is None:
+            self._too_late_since_ns = arrival_ns
+        if self._too_late_since_ns is not None:
+            if arrival_ns - self._too_late_since_ns < self._settings.patience_ms * 1e6:
+                return  # held up by a stall; until one is in time again that is no lateness
+            self._start_over(arrival_ns)
+            lateness_ns = arrival_ns - self._clock_map.local_ns(oldest_time)
+        self._lateness_ns.append(min(max(lateness_ns, 0), limit_ns))
         self._target_ns = min(self._wanted_delay_ns(arrival_ns), limit_ns)
         self._follow(arrival_ns)
+
+    def _start_over(self, now_ns: int) -> None:
+        """The way has become much longer: nothing came in time for a while, so none is lost."""
+        self._clock_map.rebase()
+        self._lateness_ns.clear()
+        self._too_late_since_ns = None
+        self._offset_ns = self._clock_map.offset_ns + self._target_ns
+        self._moved_ns = now_ns
 
     def _wanted_delay_ns(self, now_ns: int) -> int:
         settings = self._settings
@@ -173,9 +198,17 @@ class Playout:
             settings = self._settings
             is_new = self._is_new(now_ns)
             slew = settings.start_slew_ms_per_s if is_new else settings.slew_ms_per_s
+            if self._is_mostly_late:
+                slew = settings.late_slew_ms_per_s
             reach_ns = int((now_ns - self._moved_ns) * slew / 1e3)
             self._offset_ns += min(max(gap_ns, -reach_ns), reach_ns)
         self._moved_ns = now_ns
+
+    @property
+    def _is_mostly_late(self) -> bool:
+        """Whether most of the last messages came after they were to be shown."""
+        recent = list(self._lateness_ns)[-_LATE_MESSAGES:]
+        return median(recent) > self._offset_ns - self._clock_map.offset_ns
 
     def restart(self) -> None:
         """The sender's clock restarted: what was measured means nothing any more."""
