@@ -92,5 +92,5 @@ def test_a_choice_of_numbers_comes_from_the_environment_too(
     monkeypatch.setenv("KILOCALL_AUDIO_PACKET_MS", "60")
     assert SenderSettings.read(url="http://x/whip", token="t").audio_packet_ms == 60
     monkeypatch.setenv("KILOCALL_AUDIO_PACKET_MS", "70")
-    with pytest.raises(ConfigError, match="audio_packet_ms .*: Input should be 20, 40 or 60"):
+    with pytest.raises(ConfigError, match=r"audio_packet_ms .*: Input should be 20, 40 or 60"):
         SenderSettings.read(url="http://x/whip", token="t")
