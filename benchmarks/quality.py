@@ -17,8 +17,14 @@ from benchmarks.identity_similarity import IdentityNetwork
 from benchmarks.json_file import check_writable, write_json
 from benchmarks.machine import machine_facts
 from benchmarks.quality_bench import NamedGenerator, QualityBench
-from benchmarks.quality_comparison import choose_baseline, compare, print_comparison
-from benchmarks.quality_report import GeneratorFacts, QualityReport, read_rows
+from benchmarks.quality_comparison import (
+    Baseline,
+    choose_baseline,
+    compare,
+    print_comparison,
+    print_targets,
+)
+from benchmarks.quality_report import GeneratorFacts, QualityReport, read_result
 from benchmarks.quality_run import QualityPlan, QualityRun
 from benchmarks.reference_choice import ClipCase, ReferenceChoice
 from benchmarks.still import StillGenerator
@@ -84,14 +90,7 @@ def command(
         threads=threads,
         pairs=_pairs([path.stem for path in paths], cross, seed),
     )
-    earlier = None
-    if baseline is not None:
-        earlier = choose_baseline(
-            read_rows(baseline),
-            baseline_generator,
-            clips=[path.stem for path in paths],
-            references=[choice.value for choice in plan.choices],
-        )
+    earlier = None if baseline is None else _baseline(baseline, baseline_generator, paths, plan)
 
     def make_bench() -> QualityBench:
         loaded = [StillGenerator(), *map(load_generator, names)]
@@ -119,8 +118,12 @@ def command(
         write_json(json_path, report.as_json())
     console = Console(width=_WIDTH)
     report.print(console)
-    for comparison in [] if earlier is None else compare(report.clips, earlier):
-        print_comparison(comparison, console)
+    if earlier is not None:
+        trained = {fact.name for fact in facts if fact.sha256}
+        for comparison in compare(report.clips, earlier):
+            print_comparison(comparison, console)
+            if comparison.generator in trained:
+                print_targets(comparison, console)
     if sheet_path is not None:
         save_sheet(
             [part.selection for part in own], [part.selection for part in crossed], sheet_path
@@ -135,6 +138,26 @@ def _clip_paths(data: Path) -> list[Path]:
     if not paths:
         raise ArtifactError(f"{data}: no *.mp4 in it, a clip or a folder of clips is expected")
     return paths
+
+
+def _baseline(path: Path, generator: str, clips: Sequence[Path], plan: QualityPlan) -> Baseline:
+    """What of an earlier result this run is compared with.
+
+    Raises ArtifactError for a file that is none, ConfigError for one that was measured otherwise.
+    """
+    result = read_result(path)
+    theirs, ours = (
+        f"every {one.every}. frame{' without the codec' if one.lossless_parameters else ''}"
+        for one in (result, plan)
+    )
+    if theirs != ours:
+        raise ConfigError(f"{path}: measured {theirs}, this run measures {ours}")
+    return choose_baseline(
+        result.rows,
+        generator,
+        clips=[clip.stem for clip in clips],
+        references=[choice.value for choice in plan.choices],
+    )
 
 
 def _pairs(names: Sequence[str], cross: bool | None, seed: int) -> tuple[tuple[str, str], ...]:

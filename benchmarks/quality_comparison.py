@@ -128,7 +128,7 @@ def compare(rows: Sequence[SelfRow], baseline: Baseline) -> list[Comparison]:
 
 
 def print_comparison(comparison: Comparison, console: Console) -> None:
-    """Differences per clip and in the mean, on how many clips it is better, and the targets."""
+    """Differences per clip and in the mean, and on how many clips it is better."""
     names = [field.name for field in fields(SelfScores) if field.name in _COST]
     title = (
         f"{comparison.generator} minus the baseline's {comparison.baseline}, "
@@ -141,6 +141,10 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
     count = len(comparison.clips)
     table.add_row("better on", *(f"{comparison.better_on(name)} of {count}" for name in names))
     console.print(table)
+
+
+def print_targets(comparison: Comparison, console: Console) -> None:
+    """What a light generator should reach, met or missed."""
     targets = Table("target", "reached", "")
     for target in comparison.targets():
         targets.add_row(target.text, number_text(target.value), "met" if target.met else "missed")

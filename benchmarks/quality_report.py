@@ -114,8 +114,17 @@ def number_text(value: float) -> str:
     return f"{value:.2f}" if abs(value) >= 10 else f"{value:.3f}"
 
 
-def read_rows(path: Path) -> list[SelfRow]:
-    """Self-reenactment's rows of an earlier result.
+@dataclass(frozen=True, slots=True)
+class EarlierResult:
+    """What of a kept result a later run is compared with."""
+
+    every: int
+    lossless_parameters: bool
+    rows: tuple[SelfRow, ...]
+
+
+def read_result(path: Path) -> EarlierResult:
+    """Self-reenactment of an earlier run.
 
     Raises ArtifactError for a file that is none of this format.
     """
@@ -125,7 +134,11 @@ def read_rows(path: Path) -> list[SelfRow]:
         found = content.get("format", "none") if isinstance(content, dict) else "none"
         if found != FORMAT:
             raise ArtifactError(f"{path}: format {found}, {expected}")
-        return [_row(row) for row in content["clips"]]
+        return EarlierResult(
+            every=content["every"],
+            lossless_parameters=content["lossless_parameters"],
+            rows=tuple(_row(row) for row in content["clips"]),
+        )
     except OSError as err:
         raise ArtifactError(f"{path}: {err.strerror}, {expected}") from err
     except (ValueError, KeyError, TypeError, AttributeError) as err:

@@ -94,6 +94,8 @@ def test_a_baseline_is_compared_with(tmp_path: Path) -> None:
     assert "still minus the baseline's warp, references: first" in printed
     assert "+2.000" in printed
     assert "1 of 1" in printed
+    with pytest.raises(ConfigError, match=r"measured every 4\. frame, this run measures every 3"):
+        run(*options[:-1], 3, "--baseline", result)
     with pytest.raises(ConfigError, match="nothing of lite with first on these 1 clips"):
         run(*options, "--baseline", result, "--baseline-generator", "lite")
 

@@ -11,8 +11,9 @@ from benchmarks.quality_comparison import (
     choose_baseline,
     compare,
     print_comparison,
+    print_targets,
 )
-from benchmarks.quality_report import read_rows
+from benchmarks.quality_report import read_result
 from shared.errors import ArtifactError, ConfigError
 
 NAN = float("nan")
@@ -89,6 +90,7 @@ def test_targets_are_listed_as_met_or_missed() -> None:
     console = Console(width=200)
     with console.capture() as printed:
         print_comparison(found, console)
+        print_targets(found, console)
     assert printed.get().count("missed") == 3
     assert "13 of 16" in printed.get()
 
@@ -115,26 +117,32 @@ def test_nothing_in_common() -> None:
         ("{", "JSONDecodeError"),
         ("[]", "format none"),
         ('{"clips": []}', "format none"),
-        ('{"format": 2}', "KeyError 'clips'"),
-        ('{"format": 2, "clips": [{"clip": "a"}]}', "KeyError 'scores'"),
+        ('{"format": 2}', "KeyError 'every'"),
+        (
+            '{"format": 2, "every": 5, "lossless_parameters": false, "clips": [{"clip": "a"}]}',
+            "KeyError 'scores'",
+        ),
     ],
 )
 def test_a_baseline_that_is_none(tmp_path: Path, content: str, found: str) -> None:
     path = tmp_path / "old.json"
     path.write_text(content)
     with pytest.raises(ArtifactError, match="of format 2 is expected") as caught:
-        read_rows(path)
+        read_result(path)
     assert found in str(caught.value)
     with pytest.raises(ArtifactError, match="No such file"):
-        read_rows(tmp_path / "missing.json")
+        read_result(tmp_path / "missing.json")
 
 
 def test_rows_are_read_as_they_were_written(tmp_path: Path) -> None:
     path = tmp_path / "result.json"
     row = asdict(rows("warp", WARP)[0])
     row["scores"]["csim"] = None
-    path.write_text(json.dumps({"format": 2, "clips": [row]}))
-    (found,) = read_rows(path)
+    content = {"format": 2, "every": 5, "lossless_parameters": False, "clips": [row]}
+    path.write_text(json.dumps(content))
+    result = read_result(path)
+    (found,) = result.rows
+    assert (result.every, result.lossless_parameters) == (5, False)
     assert (found.clip, found.references, found.generator) == ("clip0", "policy", "warp")
     assert found.scores.psnr_db == 20.0
     assert found.scores.csim != found.scores.csim
