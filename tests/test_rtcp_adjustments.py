@@ -1,14 +1,19 @@
 """Reports are rare, short, and aim at the moment of capture."""
 
 import asyncio
+from collections.abc import Coroutine
+from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
 import pytest
 from aiortc import RTCPeerConnection, RTCRtpReceiver, RTCRtpSender
 from aiortc.codecs import CODECS
 from aiortc.codecs.vpx import Vp8Encoder
+from aiortc.mediastreams import MediaStreamTrack
 from aiortc.rtcrtpreceiver import StreamStatistics
 from aiortc.rtp import RtcpPacket, RtcpRrPacket, RtcpSdesPacket, RtcpSrPacket, RtpPacket
+from av import Packet
 
 from shared.clock import ticks_from_ntp
 from shared.webrtc.aiortc import rtcp_reports
@@ -17,6 +22,7 @@ from shared.webrtc.aiortc.sender_clock import clock_pair
 from shared.webrtc.aiortc.video import limit_video_bitrate
 from shared.webrtc.audio import OpusPacket, OpusPacketTrack
 from tests.adjusted import Wire, adjust, settle
+from tests.virtual_time import run_virtually
 
 adjust()
 
@@ -48,34 +54,80 @@ async def test_reports_pair_the_time_of_sending_with_the_rtp_clock_of_capture() 
     assert abs(capture_time - captured) <= 1
 
 
-class _Pauses:
-    """Stands where reports wait; ends them after some."""
+class _TimedWire(Wire):
+    """Notes when each RTCP packet left."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, end_after: int) -> None:
-        self.seconds: list[float] = []
-        self._end_after = end_after
-        monkeypatch.setattr(asyncio, "sleep", self._sleep)
+    def __init__(self) -> None:
+        super().__init__()
+        self.reports_seconds: list[float] = []
 
-    async def _sleep(self, seconds: float) -> None:
-        self.seconds.append(seconds)
-        if len(self.seconds) > self._end_after:
-            raise asyncio.CancelledError
+    async def _send_rtp(self, data: bytes) -> None:
+        await super()._send_rtp(data)
+        if isinstance(RtcpPacket.parse(data)[0], RtcpSrPacket | RtcpRrPacket):
+            self.reports_seconds.append(asyncio.get_running_loop().time())
 
 
-async def test_a_sender_of_sound_reports_quickly_once_and_then_rarely(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    wire = Wire()
-    sender = await _sender(wire, capture_time=0)
-    pauses = _Pauses(monkeypatch, end_after=60)
-    await sender._run_rtcp()
-    reports = [data for data in wire.sent if isinstance(RtcpPacket.parse(data)[0], RtcpSrPacket)]
-    assert len(reports) == 60
-    assert sum(pauses.seconds[:3]) < 0.5
-    later = pauses.seconds[3:]
+async def _run(seconds: float, reports: Coroutine[Any, Any, None]) -> None:
+    task = asyncio.create_task(reports)
+    await asyncio.sleep(seconds)
+    task.cancel()
+    await task
+
+
+def _gaps(moments: list[float]) -> list[float]:
+    return [later - earlier for earlier, later in pairwise(moments)]
+
+
+def test_a_sender_of_sound_reports_quickly_once_and_then_rarely() -> None:
+    async def reported() -> list[float]:
+        wire = _TimedWire()
+        sender = await _sender(wire, capture_time=0)
+        await _run(600, sender._run_rtcp())
+        return wire.reports_seconds
+
+    moments = run_virtually(reported())
+    assert moments[0] == 0
+    assert moments[2] < 0.5
+    later = _gaps(moments[2:])
     assert min(later) >= 2.5
     assert max(later) <= 7.5
     assert 4 < sum(later) / len(later) < 6
+
+
+class _TwoSources(MediaStreamTrack):
+    """One timeline; from its 51st packet on from a clock two seconds ahead, some ms of wobble."""
+
+    kind = "audio"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._count = 0
+        self.last_capture_time: int | None = None
+
+    async def recv(self) -> Packet:
+        await asyncio.sleep(0.02)
+        packet = Packet(b"x")
+        packet.pts, packet.time_base = self._count * 960, Fraction(1, 48_000)
+        self.last_capture_time = self._count * 1800 + 900 * (self._count % 2)
+        self._count += 1
+        if self._count > 50:
+            self.last_capture_time += 180_000
+        return packet
+
+
+def test_another_source_is_reported_at_once() -> None:
+    async def reported() -> list[float]:
+        wire = _TimedWire()
+        sender: Any = RTCRtpSender(_TwoSources(), wire)  # type: ignore[arg-type]
+        sender._RTCRtpSender__cname = "name"
+        task = asyncio.create_task(_run(3, sender._run_rtcp()))
+        for _ in range(100):
+            await sender._next_encoded_frame(CODECS["audio"][0])
+        await task
+        return wire.reports_seconds
+
+    moments = [round(moment, 2) for moment in run_virtually(reported())]
+    assert moments[:6] == [0.02, 0.12, 0.32, 1.02, 1.12, 1.32]
 
 
 async def test_who_sent_nothing_reports_nothing() -> None:
@@ -89,24 +141,27 @@ async def test_who_sent_nothing_reports_nothing() -> None:
 
 
 @pytest.mark.parametrize(("kind", "mean_seconds"), [("audio", 5.0), ("video", 1.0)])
-async def test_a_receiver_reports_once_soon_and_then_by_the_kind_of_media(
-    kind: str, mean_seconds: float, monkeypatch: pytest.MonkeyPatch
+def test_a_receiver_reports_once_soon_and_then_by_the_kind_of_media(
+    kind: str, mean_seconds: float
 ) -> None:
-    wire = Wire()
-    receiver: Any = RTCRtpReceiver(kind, wire)  # type: ignore[arg-type]
-    receiver._set_rtcp_ssrc(7)
-    statistics = StreamStatistics(48_000)
-    statistics.add(RtpPacket(sequence_number=3))
-    receiver._RTCRtpReceiver__remote_streams[5] = statistics
-    pauses = _Pauses(monkeypatch, end_after=60)
-    await receiver._run_rtcp()
+    async def reported() -> _TimedWire:
+        wire = _TimedWire()
+        receiver: Any = RTCRtpReceiver(kind, wire)  # type: ignore[arg-type]
+        receiver._set_rtcp_ssrc(7)
+        statistics = StreamStatistics(48_000)
+        statistics.add(RtpPacket(sequence_number=3))
+        receiver._RTCRtpReceiver__remote_streams[5] = statistics
+        await _run(600, receiver._run_rtcp())
+        return wire
+
+    wire = run_virtually(reported())
     (report,) = RtcpPacket.parse(wire.sent[0])
     assert isinstance(report, RtcpRrPacket)
     assert report.ssrc == 7
     assert [(block.ssrc, block.highest_sequence) for block in report.reports] == [(5, 3)]
-    assert pauses.seconds[0] <= 1.5
-    mean = sum(pauses.seconds[1:]) / 60
-    assert 0.8 * mean_seconds < mean < 1.2 * mean_seconds
+    assert wire.reports_seconds[0] <= 1.5
+    gaps = _gaps(wire.reports_seconds)
+    assert 0.8 * mean_seconds < sum(gaps) / len(gaps) < 1.2 * mean_seconds
 
 
 async def test_names_are_short_and_unlike() -> None:

@@ -23,12 +23,15 @@ from aiortc.rtp import (
     RtcpSrPacket,
 )
 
-from shared.clock import TICKS_PER_SECOND, ticks_difference, ticks_from_ntp
+from shared.clock import TICKS_MODULUS, TICKS_PER_SECOND, ticks_difference, ticks_from_ntp
 from shared.webrtc.aiortc.sender_clock import CAPTURE_TIME, CaptureTimed
 
 QUICK_SECONDS = (0.0, 0.1, 0.2)
-"""Before each of a sender's first reports, from its first packet on: a receiver cannot place
-sound in time before it holds one, and any of them may be lost."""
+"""Before each of the reports after a sender's first packet, and after its clocks moved against
+each other: a receiver cannot place sound in time before it holds one, and any may be lost."""
+
+_CLOCKS_MOVED_TICKS = 50 * TICKS_PER_SECOND // 1000
+"""So much between capture times and RTP timestamps is another source, no wobble."""
 
 AUDIO_INTERVAL_SECONDS = 5.0
 VIDEO_INTERVAL_SECONDS = 1.0
@@ -38,7 +41,27 @@ _CNAME_ITEM = 1
 _CNAME_RANDOM_BYTES = 12
 """96 bits, the fewest of RFC 7022, section 4.2; 16 characters instead of a UUID's 36."""
 
-_PACKETS_FLOW = "_kilocall_packets_flow"
+_CLOCKS = "_kilocall_clocks"
+
+
+class _Clocks:
+    """How a sender's RTP timestamps stand to its capture times."""
+
+    def __init__(self) -> None:
+        self.moved = asyncio.Event()
+        """Set until it was reported."""
+        self._ahead_ticks: int | None = None
+
+    def encoded(self, timestamp: int, clock_rate: int, capture_time: int | None) -> None:
+        """A frame leaves now; `timestamp` before its random origin is added."""
+        ticks = timestamp * TICKS_PER_SECOND // clock_rate
+        ahead = 0 if capture_time is None else (ticks - capture_time) % TICKS_MODULUS
+        if (
+            self._ahead_ticks is None
+            or abs(ticks_difference(ahead, self._ahead_ticks)) > _CLOCKS_MOVED_TICKS
+        ):
+            self._ahead_ticks = ahead
+            self.moved.set()
 
 
 def install() -> None:
@@ -49,7 +72,7 @@ def install() -> None:
 
     def _initialize(self: Any, *arguments: Any, **keywords: Any) -> None:
         initialize(self, *arguments, **keywords)
-        setattr(self, _PACKETS_FLOW, asyncio.Event())
+        setattr(self, _CLOCKS, _Clocks())
 
     async def _next_encoded_frame(self: Any, codec: Any) -> Any:
         frame = await next_encoded_frame(self, codec)
@@ -59,7 +82,7 @@ def install() -> None:
         setattr(self, CAPTURE_TIME, capture_time)
         if frame is not None:
             # Who waits for it runs once this frame is on its way.
-            getattr(self, _PACKETS_FLOW).set()
+            getattr(self, _CLOCKS).encoded(frame.timestamp, codec.clockRate, capture_time)
         return frame
 
     sender.__init__ = _initialize
@@ -89,15 +112,20 @@ def _interval_seconds(kind: str) -> float:
 
 async def _run_sender_reports(self: Any) -> None:
     self._RTCRtpSender__rtcp_started.set()
+    moved: asyncio.Event = getattr(self, _CLOCKS).moved
     try:
         # Only who has sent media sends sender reports (section 6.4).
-        await getattr(self, _PACKETS_FLOW).wait()
-        for seconds in QUICK_SECONDS:
-            await asyncio.sleep(seconds)
-            await self._send_rtcp(_sender_report(self))
+        await moved.wait()
         while True:
-            await asyncio.sleep(_interval_seconds(self.kind))
-            await self._send_rtcp(_sender_report(self))
+            if moved.is_set():
+                moved.clear()
+                for seconds in QUICK_SECONDS:
+                    await asyncio.sleep(seconds)
+                    await self._send_rtcp(_sender_report(self))
+            try:
+                await asyncio.wait_for(moved.wait(), _interval_seconds(self.kind))
+            except TimeoutError:
+                await self._send_rtcp(_sender_report(self))
     except asyncio.CancelledError:
         pass
     await self._send_rtcp([RtcpByePacket(sources=[self._ssrc])])
