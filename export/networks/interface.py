@@ -80,6 +80,10 @@ class GeneratorNetwork(nn.Module):
         `past_pncc` (B, 3k, h, w), newest first, with history k > 0; `audio` (B, 300) where taken.
         """
 
+    def move(self, conditions: Tensor, features: Sequence[Tensor]) -> Tensor | None:
+        """The flow (B, 2, h, h) alone, image units, where it costs much less than the picture."""
+        return None
+
     def forward(
         self,
         image: Tensor,

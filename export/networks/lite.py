@@ -50,6 +50,10 @@ _GRID = 64
 _RESIDUAL_UNIT = 0.1
 """Image units (12.8 px of 256) of flow that an output of 1 means."""
 
+_DISPLACEMENT_GAIN = 5.0
+"""Of the first weights that see displacements: those are a tenth of what other conditions are,
+and tell most."""
+
 _MASK_BIAS = -1.0
 """The mask, (1 + tanh) / 2, starts at 0.12: the picture begins as the warp, and painting grows
 where it pays."""
@@ -272,19 +276,8 @@ class Lite(GeneratorNetwork):
         past_pncc: Tensor | None = None,
         audio: Tensor | None = None,
     ) -> Generated:
-        image, appearance, still, code, detail, still_detail = features
-        mesh = conditions[:, self._flow]
-        scale = self.config.condition_size // _GRID
-        mesh_64 = functional.avg_pool2d(mesh, scale) if scale > 1 else mesh
-        residual, gates, occlusion, motion = self.motion(conditions, warp(code, mesh_64), still)
-        of_mesh, of_head = 1 + gates[:, :1], gates[:, 1:]
-        seen = conditions[:, self._masks].sum(1, keepdim=True)
-        seen = functional.avg_pool2d(seen, scale) if scale > 1 else seen
-        rest = of_head * self.head_motion(mesh_64, seen) + residual
-        flow_64 = of_mesh * mesh_64 + rest
-        flow_128 = (
-            upsample(of_mesh, 2) * mesh + upsample(rest, 2) if scale > 1 else upsample(flow_64, 2)
-        )
+        image, appearance, still, _, detail, still_detail = features
+        flow_64, flow_128, occlusion, motion = self._move(conditions, features)
         warped = warp(image, upsample(flow_128, 2))
         x = join(motion, warp(appearance, flow_64) * occlusion, still)
         x = self.body(functional.relu(self.join(x)))
@@ -299,6 +292,28 @@ class Lite(GeneratorNetwork):
         painted, mask = planes[:, :3], planes[:, 3:] * 0.5 + 0.5
         blended = warped + mask * (painted - warped)
         return Generated(image=blended, warped=warped, mask=mask, painted=painted, flow=flow_64)
+
+    def move(self, conditions: Tensor, features: Sequence[Tensor]) -> Tensor:
+        return self._move(conditions, features)[1]
+
+    def _move(
+        self, conditions: Tensor, features: Sequence[Tensor]
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Flow at 64 and at 128, occlusion (B, 1, 64, 64), features of motion."""
+        still, code = features[2:4]
+        mesh = conditions[:, self._flow]
+        scale = self.config.condition_size // _GRID
+        mesh_64 = functional.avg_pool2d(mesh, scale) if scale > 1 else mesh
+        residual, gates, occlusion, motion = self.motion(conditions, warp(code, mesh_64), still)
+        of_mesh, of_head = 1 + gates[:, :1], gates[:, 1:]
+        seen = conditions[:, self._masks].sum(1, keepdim=True)
+        seen = functional.avg_pool2d(seen, scale) if scale > 1 else seen
+        rest = of_head * self.head_motion(mesh_64, seen) + residual
+        flow_64 = of_mesh * mesh_64 + rest
+        flow_128 = (
+            upsample(of_mesh, 2) * mesh + upsample(rest, 2) if scale > 1 else upsample(flow_64, 2)
+        )
+        return flow_64, flow_128, occlusion, motion
 
 
 def _initialise(network: Lite) -> None:
@@ -315,6 +330,7 @@ def _initialise(network: Lite) -> None:
     for layer in network.modules():
         if isinstance(layer, ResidualBlock):
             nn.init.zeros_(layer.second.weight)
+    network.motion.enter.weight.data[:, network._flow] *= _DISPLACEMENT_GAIN
     nn.init.zeros_(network.motion.leave.weight)
     network.leave.weight.data *= 0.1
     nn.init.constant_(_bias(network.leave)[12:], _MASK_BIAS)

@@ -128,13 +128,10 @@ class PictureMeasure:
         return torch.stack(differences).mean()
 
 
-def flow_loss(generated: Generated, flows: Tensor) -> Tensor:
-    """Weighted distance to the measured flow (B, 3, 64, 64); 0 for a network without flow."""
-    if generated.flow is None:
-        return flows.new_zeros(())
-    flow = functional.interpolate(
-        generated.flow, flows.shape[-2:], mode="bilinear", align_corners=False, antialias=False
-    )
+def flow_loss(flow: Tensor, flows: Tensor) -> Tensor:
+    """Weighted distance of a flow (B, 2, h, h) to measured flows and weights (B, 3, 64, 64)."""
+    if flow.shape[-1] > flows.shape[-1]:
+        flow = functional.avg_pool2d(flow, flow.shape[-1] // flows.shape[-1])
     square = (flow - flows[:, :2]).square().sum(1, keepdim=True)
     distance = (square + _FLOW_SOFTNESS**2).sqrt() - _FLOW_SOFTNESS
     return FLOW_WEIGHT * (distance * flows[:, 2:]).mean()

@@ -13,23 +13,27 @@ class Plan:
     samples: int = 300_000
     """Of the whole training; schedules refer to it."""
 
-    references: int = 3
+    references: int = 1
     """In a batch."""
 
-    drivings: int = 3
+    drivings: int = 4
     """Driving frames of each reference."""
 
-    learning_rate: float = 1e-3
+    learning_rate: float = 4e-4
     """At its peak, after `warm_up` samples; falls as a cosine to a fiftieth."""
 
-    warm_up: int = 1_000
+    warm_up: int = 2_000
+    motion_share: float = 0.5
+    """Of the samples, the first ones: two of three steps learn the flow alone, at a third of the
+    cost, in networks that can give it alone. It is what unseen people need most samples for."""
+
     adversarial_share: float = 0.15
     """Of the samples, the last ones: discriminators and matching join in."""
 
     adversarial_learning_rate: float = 2e-4
     """Of the discriminators (HeadGAN 4.1)."""
 
-    ema_decay: float = 0.999
+    ema_decay: float = 0.9995
     seed: int = 1
 
     def __post_init__(self) -> None:
@@ -53,6 +57,10 @@ class Plan:
         rise = min((samples + self.batch) / max(self.warm_up, 1), 1.0)
         fall = 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * self.progress(samples)))
         return self.learning_rate * rise * fall
+
+    def is_motion_alone(self, samples: int) -> bool:
+        """Whether the step after so many samples paints nothing."""
+        return self.progress(samples) < self.motion_share and samples // self.batch % 3 != 2
 
     def is_adversarial(self, samples: int) -> bool:
         """Whether discriminators take part by now."""

@@ -136,7 +136,7 @@ class _Loop:
             )
             while trainer.samples < plan.samples and not self._is_over():
                 report = trainer.step(next(source).to(trainer.device))
-                if not np.isfinite(report.l1):
+                if not np.isfinite(report.gradient_length):
                     raise InferenceError(f"loss not finite after {trainer.samples} samples")
                 self._reports.append(report)
                 progress.update(task, completed=trainer.samples, pace=self._pace())
@@ -153,7 +153,7 @@ class _Loop:
 
     def _pace(self) -> str:
         done = len(self._reports) * self._trainer.plan.batch
-        return f"l1 {np.mean([one.l1 for one in self._reports[-50:]]):.4f}, {done} since report"
+        return f"warped l1 {_mean(self._reports[-50:]).warped_l1:.4f}, {done} since report"
 
     def _report(self) -> None:
         """Checkpoint, validation, csv, curves and sample sheet."""
@@ -216,12 +216,14 @@ def _device(run: TrainingRun) -> torch.device:
 
 
 def _mean(reports: Sequence[StepReport]) -> StepReport:
-    return StepReport(
-        **{
-            field.name: float(np.mean([getattr(one, field.name) for one in reports]))
-            for field in fields(StepReport)
-        }
-    )
+    columns = {name: [getattr(one, name) for one in reports] for name in _TERMS}
+    known = {
+        name: [value for value in column if value == value] for name, column in columns.items()
+    }
+    return StepReport(**{name: float(np.mean(known[name] or [0.0])) for name in _TERMS})
+
+
+_TERMS = [field.name for field in fields(StepReport)]
 
 
 def _text(scores: Scores) -> str:

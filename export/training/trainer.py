@@ -1,16 +1,20 @@
 """One step of training, and everything that must survive an interruption."""
 
+import math
 from copy import deepcopy
 from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from export.networks.discriminators import ImageDiscriminator, MouthDiscriminator
 from export.networks.interface import Generated, GeneratorNetwork
+from export.networks.warping import warp
 from export.training.batches import Batch
 from export.training.losses import (
+    L1_WEIGHT,
     MATCHING_WEIGHT,
     LossScales,
     PictureMeasure,
@@ -25,15 +29,16 @@ from export.training.plan import Plan
 from export.training.recognition import RecognitionNetwork
 from shared.conditions import CHANNEL_SIZES, Channel
 
-_BETAS = (0.5, 0.99)
+_BETAS = (0.9, 0.999)
+_JUDGE_BETAS = (0.5, 0.99)
 _WEIGHT_DECAY = 1e-4
-_LARGEST_STEP = 3.0
+_LARGEST_STEP = 2.0
 """Gradients longer than this many times their usual length are shortened to it."""
 
 
 @dataclass(frozen=True, slots=True)
 class StepReport:
-    """Unweighted terms of one step."""
+    """Unweighted terms of one step; nan for those that it has not."""
 
     l1: float
     recognition: float
@@ -67,8 +72,8 @@ class Trainer:
         self._measure = PictureMeasure(self.recognition)
         judges = nn.ModuleDict({"image": ImageDiscriminator(), "mouth": MouthDiscriminator()})
         self.judges = _place(judges, device)
-        self.optimizer = _adam(self.network, plan.learning_rate)
-        self.judge_optimizer = _adam(self.judges, plan.adversarial_learning_rate)
+        self.optimizer = _adam(self.network, plan.learning_rate, _BETAS)
+        self.judge_optimizer = _adam(self.judges, plan.adversarial_learning_rate, _JUDGE_BETAS)
         self._usual_length = 0.0
         self._pncc = _planes(network, Channel.PNCC)
 
@@ -81,16 +86,21 @@ class Trainer:
 
     def step(self, batch: Batch) -> StepReport:
         """Learn from one batch, already on the device."""
-        adversarial = self.plan.is_adversarial(self.samples)
         for group in self.optimizer.param_groups:
             group["lr"] = self.plan.rate(self.samples)
+        if self.plan.is_motion_alone(self.samples):
+            flow = self._move(batch)
+            if flow is not None:
+                return self._step_of_motion(batch, flow)
+        adversarial = self.plan.is_adversarial(self.samples)
         generated = self.generate(self.network, batch)
         with torch.autocast(self.device.type, dtype=torch.bfloat16):
             face = (batch.conditions[:, self._pncc].amax(1, keepdim=True) > 0).float()
             own, warped = self._measure.terms(generated, batch.targets, face, batch.alignments)
             self.scales.learn(own)
             loss = self.scales.picture_loss(own) + self.scales.picture_loss(warped)
-            flow = flow_loss(generated, batch.flows)
+            learnt = generated.flow
+            flow = loss.new_zeros(()) if learnt is None else flow_loss(learnt, batch.flows)
             loss = loss + painted_loss(generated, batch.targets) + flow
         judged = matching = 0.0
         if adversarial:
@@ -99,12 +109,7 @@ class Trainer:
             self.scales.learn_matching(matched, own.l1)
             loss = loss + pleased + MATCHING_WEIGHT * self.scales.matching * matched
             matching = matched.item()
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        length = self._limit_gradients()
-        self.optimizer.step()
-        self.samples += len(batch.targets)
-        self._follow()
+        length = self._descend(loss, batch)
         return StepReport(
             l1=own.l1.item(),
             recognition=own.recognition.item(),
@@ -115,6 +120,41 @@ class Trainer:
             matching=matching,
             gradient_length=length,
         )
+
+    def _move(self, batch: Batch) -> Tensor | None:
+        with torch.autocast(self.device.type, dtype=torch.bfloat16):
+            features = self.network.encode(batch.reference, batch.own_conditions)
+            spread = [one.repeat_interleave(batch.drivings, 0) for one in features]
+            return self.network.move(batch.conditions, spread)
+
+    def _step_of_motion(self, batch: Batch, flow: Tensor) -> StepReport:
+        """Learn the flow alone, from measured flows and from what it makes of small pictures."""
+        scale = batch.targets.shape[-1] // flow.shape[-1]
+        references = functional.avg_pool2d(batch.reference, scale)
+        warped = warp(references.repeat_interleave(batch.drivings, 0), flow)
+        l1 = (warped - functional.avg_pool2d(batch.targets, scale)).abs().mean()
+        distance = flow_loss(flow, batch.flows)
+        length = self._descend(L1_WEIGHT * l1 + distance, batch)
+        return StepReport(
+            l1=math.nan,
+            recognition=math.nan,
+            gradient=math.nan,
+            warped_l1=l1.item(),
+            flow=distance.item(),
+            discriminator=math.nan,
+            matching=math.nan,
+            gradient_length=length,
+        )
+
+    def _descend(self, loss: Tensor, batch: Batch) -> float:
+        """A step of the generator; the length of its gradient."""
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        length = self._limit_gradients()
+        self.optimizer.step()
+        self.samples += len(batch.targets)
+        self._follow()
+        return length
 
     def _teach_judges(self, generated: Generated, batch: Batch) -> float:
         pncc, fake = batch.conditions[:, self._pncc], generated.image.detach()
@@ -148,7 +188,8 @@ class Trainer:
         usual = self._usual_length
         limit = _LARGEST_STEP * usual if usual else float("inf")
         length = float(nn.utils.clip_grad_norm_(self.network.parameters(), limit))
-        self._usual_length = 0.98 * usual + 0.02 * min(length, limit) if usual else length
+        # A mean of logarithms: lengths range over two orders, and one outlier may not raise it.
+        self._usual_length = usual * (min(length, limit) / usual) ** 0.02 if usual else length
         return length
 
     @torch.no_grad()
@@ -197,9 +238,9 @@ def _place(network: _Network, device: torch.device) -> _Network:
     return network.to(device)
 
 
-def _adam(module: nn.Module, rate: float) -> torch.optim.AdamW:
+def _adam(module: nn.Module, rate: float, betas: tuple[float, float]) -> torch.optim.AdamW:
     return torch.optim.AdamW(
-        module.parameters(), rate, betas=_BETAS, weight_decay=_WEIGHT_DECAY, fused=True
+        module.parameters(), rate, betas=betas, weight_decay=_WEIGHT_DECAY, fused=True
     )
 
 
