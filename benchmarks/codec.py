@@ -1,125 +1,66 @@
-"""`python -m benchmarks codec`: bytes and milliseconds of the parameter codec on tracked clips."""
+"""`python -m benchmarks codec`: bytes, error and milliseconds of the parameter codec on clips."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from time import perf_counter_ns
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import numpy as np
 import typer
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.codec_scores import CodecScores, measure_codec, measure_parts
 from benchmarks.json_file import check_writable, write_json
 from benchmarks.machine import machine_facts
-from export.codec_tables import FRAME_NS, FittedClip, fit_clip
+from benchmarks.repeat_trial import measure_repeats
+from benchmarks.still_face import measure_still
+from export.codec_calls import Way
+from export.codec_tables import FittedClip, fit_clip
 from export.landmarks import clip_paths, tracked_landmarks
-from shared.codec import FaceDecoder, FaceEncoder
+from shared.errors import ArtifactError
 from shared.face_model import FaceModel
 from shared.limits import FRAMES_PER_MESSAGE_MAX
-from shared.receiver_report import ReceiverReport
+from shared.quantization import Precision
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 _LEAST_FRAMES = 25
-
-
-@dataclass(frozen=True, slots=True)
-class CodecScores:
-    """Over all clips, at 25 fps without loss."""
-
-    frames_per_message: int
-    predicted_bytes: float
-    """Mean of a predicted message, header included."""
-
-    predicted_bytes_p95: float
-    intra_bytes: float
-    intra_bytes_max: int
-    payload_bps: float
-    """Of all messages; no transport."""
-
-    encode_ms: float
-    """Median of a message, like `decode_ms`."""
-
-    decode_ms: float
-
-
-def measure_codec(
-    clips: Sequence[FittedClip],
-    *,
-    frames_per_message: int,
-    report_interval_ms: float,
-    round_trip_ms: float,
-) -> CodecScores:
-    """Send every clip through a lossless link of this delay; reports come back at the interval."""
-    predicted: list[int] = []
-    intra: list[int] = []
-    encode_ns: list[int] = []
-    decode_ns: list[int] = []
-    for clip in clips:
-        encoder, decoder = FaceEncoder(), FaceDecoder()
-        reports: list[tuple[float, ReceiverReport]] = []
-        next_report_ms = 0.0
-        last = len(clip.frames) - frames_per_message
-        for start in range(0, last + 1, frames_per_message):
-            now_ms = start * FRAME_NS / 1e6
-            while reports and reports[0][0] <= now_ms:
-                encoder.acknowledge(reports.pop(0)[1])
-            begun_ns = perf_counter_ns()
-            message = encoder.encode(clip.frames[start : start + frames_per_message], set_id=0)
-            encoded_ns = perf_counter_ns()
-            decoded = decoder.decode(message)
-            decode_ns.append(perf_counter_ns() - encoded_ns)
-            encode_ns.append(encoded_ns - begun_ns)
-            (intra if decoded.intra else predicted).append(len(message))
-            held = decoder.held()
-            if held is not None and now_ms >= next_report_ms:
-                next_report_ms = now_ms + report_interval_ms
-                report = ReceiverReport(*held, delay_ms=0, transit_ms=0)
-                reports.append((now_ms + round_trip_ms, report))
-    seconds = (len(predicted) + len(intra)) * frames_per_message * FRAME_NS / 1e9
-    return CodecScores(
-        frames_per_message=frames_per_message,
-        predicted_bytes=float(np.mean(predicted)),
-        predicted_bytes_p95=float(np.percentile(predicted, 95)),
-        intra_bytes=float(np.mean(intra)),
-        intra_bytes_max=max(intra),
-        payload_bps=8 * (sum(predicted) + sum(intra)) / seconds,
-        encode_ms=float(np.median(encode_ns)) / 1e6,
-        decode_ms=float(np.median(decode_ns)) / 1e6,
-    )
 
 
 def command(
     data: Annotated[Path, typer.Option(help="Folder of clips of faces, one face each.")],
     report_interval_ms: Annotated[
         float, typer.Option(min=1, help="Between receiver reports.")
-    ] = 160.0,
+    ] = 330.0,
     round_trip_ms: Annotated[float, typer.Option(min=0, help="Of the link.")] = 60.0,
+    parts: Annotated[
+        bool, typer.Option(help="Also what each part of the codec saves, and repeats under loss.")
+    ] = False,
     cache: Annotated[Path, typer.Option(help="Tracked landmarks are kept here.")] = Path(
         ".work/landmarks"
     ),
     json_path: Annotated[Path | None, typer.Option("--json", metavar="FILE")] = None,
 ) -> None:
-    """Bytes and milliseconds of the parameter codec, at one to three frames a message."""
+    """Bytes, error and milliseconds of the parameter codec, and what a still face costs."""
     check_writable(json_path)
-    model = FaceModel.load()
-    tracked = (tracked_landmarks(path, cache) for path in clip_paths(data))
+    model, way = FaceModel.load(), Way(report_interval_ms, round_trip_ms)
+    paths = clip_paths(data)
+    tracked = (tracked_landmarks(path, cache) for path in paths)
     clips = [fit_clip(model, points) for points in tracked if len(points) >= _LEAST_FRAMES]
-    rows = [
-        measure_codec(
-            clips,
-            frames_per_message=count,
-            report_interval_ms=report_interval_ms,
-            round_trip_ms=round_trip_ms,
+    if not clips:
+        raise ArtifactError(
+            f"{data}: no clip with {_LEAST_FRAMES} frames of a face, clips of faces are expected"
         )
-        for count in range(1, FRAMES_PER_MESSAGE_MAX + 1)
-    ]
-    table = Table(title=f"parameter codec, {len(clips)} clips")
-    for name in asdict(rows[0]):
-        table.add_column(name.replace("_", " "), justify="right")
-    for row in rows:
-        table.add_row(*(f"{value:.4g}" for value in asdict(row).values()))
-    Console().print(table)
+    console = Console()
+    rows = _rates(model, clips, way)
+    _print(console, f"parameter codec, {len(clips)} clips", rows)
+    still = [measure_still(model, paths)]
+    _print(console, "a still face", still)
+    saved = measure_parts(model, clips, way) if parts else []
+    _print(console, "bits of a frame without one part, two frames a message", saved)
+    repeats = measure_repeats(model, clips) if parts else []
+    _print(console, "one frame a message under loss", repeats)
     if json_path is not None:
         report = {
             "machine": machine_facts().as_json(),
@@ -127,5 +68,33 @@ def command(
             "report_interval_ms": report_interval_ms,
             "round_trip_ms": round_trip_ms,
             "rows": [asdict(row) for row in rows],
+            "still": asdict(still[0]),
+            "parts": [asdict(row) for row in saved],
+            "repeats": [asdict(row) for row in repeats],
         }
         write_json(json_path, report)
+
+
+def _rates(model: FaceModel, clips: Sequence[FittedClip], way: Way) -> list[CodecScores]:
+    """The rate-error curve at each number of frames a message, and repeats."""
+    rows = [
+        measure_codec(model, clips, way, precision=precision, frames_per_message=count)
+        for precision in Precision
+        for count in range(1, FRAMES_PER_MESSAGE_MAX + 1)
+    ]
+    repeating = measure_codec(
+        model, clips, way, precision=Precision.STANDARD, frames_per_message=1, repeated=1
+    )
+    return [*rows, repeating]
+
+
+def _print(console: Console, title: str, rows: Sequence["DataclassInstance"]) -> None:
+    if not rows:
+        return
+    table = Table(title=title)
+    for name in asdict(rows[0]):
+        table.add_column(name.replace("_", " "), justify="right")
+    for row in rows:
+        cells = asdict(row).values()
+        table.add_row(*(value if isinstance(value, str) else f"{value:.4g}" for value in cells))
+    console.print(table)

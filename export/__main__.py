@@ -10,18 +10,11 @@ import typer
 from rich.console import Console
 from rich.progress import track
 
-from export.codec_tables import (
-    added_error_px,
-    best_tables,
-    fit_clip,
-    pixel_effects,
-    steps_from_effects,
-)
 from export.face_model import TrackedClip, build_face_model
 from export.landmarks import clip_identities, clip_paths, tracked_landmarks
 from export.prepare_command import command as prepare_command
 from shared.errors import ArtifactError, KilocallError
-from shared.face_model import DEFAULT_PATH, FaceModel, VertexGroup
+from shared.face_model import DEFAULT_PATH, FaceModel
 from shared.face_model_file import write_face_model_file
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
@@ -31,6 +24,7 @@ _LEAST_FRAMES = 10
 """A clip with fewer tracked frames says little about expression and is left out."""
 
 _NETWORK_COMMANDS = {
+    "codec-tables": ("export.codec_tables_command", "Train the parameter codec's tables."),
     "train": ("export.training.train_command", "Train a generator, or go on with one."),
     "onnx": ("export.onnx_command", "Write a checkpoint's generator as a bundle."),
     "verify": ("export.verify_command", "Check a bundle; exit code 1 when something is wrong."),
@@ -106,29 +100,6 @@ def head_proxy(
         f"{out}: overlap (intersection over union) {min(agreements):.2f} to "
         f"{max(agreements):.2f}, mean {np.mean(agreements):.2f}"
     )
-
-
-@app.command("codec-tables")
-def codec_tables(
-    data: Annotated[Path, typer.Option(help="Folder of clips of faces, one face each.")],
-    cache: Annotated[Path, typer.Option(help="Tracked landmarks are kept here.")] = Path(
-        ".work/landmarks"
-    ),
-) -> None:
-    """Print the steps and tables of the parameter codec, which stand in code as numbers."""
-    model = FaceModel.load()
-    tracked = (tracked_landmarks(path, cache) for path in clip_paths(data))
-    clips = [fit_clip(model, points) for points in tracked if len(points) >= _LEAST_FRAMES]
-    steps = steps_from_effects(pixel_effects(model, clips))
-    errors = added_error_px(model, clips, steps)
-    intra, predicted = best_tables(clips, steps)
-    _console.print(f"log2 of the steps: {np.log2(steps).astype(int).tolist()}")
-    for group in VertexGroup:
-        moved = errors[model.vertex_groups == group].mean()
-        _console.print(f"{group.name.lower()} moved by {moved:.3f} px in the mean")
-    _console.print(f"all moved by {errors.mean():.3f} px in the mean")
-    _console.print(f"intra tables: {intra}")
-    _console.print(f"predicted tables: {predicted}")
 
 
 app.command("prepare")(prepare_command)

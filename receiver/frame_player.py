@@ -69,10 +69,12 @@ class FramePlayer:
             return False
         if self.clock_map.restarts != restarts:
             self._restart()
-        self._observe_sequence(message.sequence, times)
+        # Frames that were sent before say nothing about packing: nobody waits for them.
+        new_times = times[message.repeated :]
+        self._observe_sequence(message.sequence, new_times)
         if not message.hold or not self.playout.ready:
-            # The single frames that keep a pause alive say nothing about packing.
-            self.playout.observe_message(times[0], arrival_ns)
+            # Nor do the single frames that keep a pause alive.
+            self.playout.observe_message(new_times[0], arrival_ns)
         for index, (frame, time) in enumerate(zip(message.frames, times, strict=True)):
             last = index == len(times) - 1
             self._track.insert(

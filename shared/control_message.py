@@ -10,6 +10,7 @@ from typing import ClassVar, TypeAlias
 
 import msgpack
 
+from shared.codec_tables import BITSTREAM_VERSION
 from shared.errors import VersionError
 from shared.identity_message import pack_identity, parse_identity
 from shared.image_header import ImageFormat
@@ -33,7 +34,8 @@ from shared.reference_parameters import (
     parse_reference_parameters,
 )
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
+"""Of the control channel. What else changes alone is named in `Hello` and agreed upon there."""
 
 DIGEST_BYTES = 16
 """Of SHA-256 digests on the wire: the first so many bytes."""
@@ -103,6 +105,9 @@ class Hello:
     in_band_version: int = 0
     """Of the parameters inside Opus packets that this side reads (`shared.in_band`); 0: none."""
 
+    bitstream_versions: tuple[int, ...] = (BITSTREAM_VERSION,)
+    """Of parameter messages that this side reads and writes; the highest that both have holds."""
+
     protocol_version: int = PROTOCOL_VERSION
 
     def _fields(self) -> dict[str, object]:
@@ -111,6 +116,7 @@ class Hello:
             "m": self.face_model_version,
             "d": self.face_model_digest,
             "r": self.frame_rate_hz,
+            "p": list(self.bitstream_versions),
         }
         if self.in_band_version:
             fields["b"] = self.in_band_version
@@ -121,8 +127,15 @@ class Hello:
         version = fields.integer("v", 0, 2**31)
         if version != PROTOCOL_VERSION:
             raise VersionError(f"protocol version {version}, this side speaks {PROTOCOL_VERSION}")
+        bitstreams = fields.integers("p", 0, 7, max_count=8)
+        if BITSTREAM_VERSION not in bitstreams:
+            named = ", ".join(map(str, bitstreams)) or "none"
+            raise VersionError(
+                f"parameter messages of version {named}, this side reads {BITSTREAM_VERSION}"
+            )
         return cls(
             protocol_version=version,
+            bitstream_versions=bitstreams,
             face_model_version=fields.integer("m", 0, 2**31),
             face_model_digest=fields.binary("d", DIGEST_BYTES, DIGEST_BYTES),
             frame_rate_hz=fields.number("r", 1.0, FRAME_RATE_MAX_HZ),

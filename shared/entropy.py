@@ -1,4 +1,4 @@
-"""A byte-wise range coder over 15-bit integer tables, and the tables: discretised Laplace.
+"""A byte-wise range coder over 15-bit integer tables of signed integers.
 
 Every quantity is an unsigned integer below 2^53, most below 2^32, and no float decides a
 symbol, so that a port to JavaScript writes the same bytes. Library coders flush whole 32-bit
@@ -10,7 +10,9 @@ of LZMA's coder and as fast, because messages are a few dozen bytes long.
 """
 
 from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from shared.errors import BitstreamError
 
@@ -159,9 +161,27 @@ class RangeDecoder:
             self._range <<= 8
 
 
+def frequencies_of(weights: Sequence[int]) -> list[int]:
+    """In proportion to `weights` (>= 0), each >= 1, together TABLE_TOTAL; integers only."""
+    total = sum(weights)
+    spread = TABLE_TOTAL - len(weights)
+    frequencies = [1 + weight * spread // total for weight in weights]
+    likeliest = max(range(len(weights)), key=weights.__getitem__)
+    frequencies[likeliest] += TABLE_TOTAL - sum(frequencies)
+    return frequencies
+
+
+def starts_of(frequencies: Sequence[int]) -> tuple[int, ...]:
+    """Where the symbols of these frequencies begin in TABLE_TOTAL, and TABLE_TOTAL."""
+    starts = (0, *accumulate(frequencies))
+    assert starts[-1] == TABLE_TOTAL
+    assert min(frequencies) >= 1
+    return starts
+
+
 @dataclass(frozen=True, slots=True)
-class LaplaceTable:
-    """Signed integers, two-sided geometric: P(v) ~ ratio^|v|; larger ones by an escape."""
+class SignedTable:
+    """Signed integers near 0 by their frequencies; larger ones by an escape."""
 
     largest: int
     """Values in [-largest, largest] have symbols of their own; the symbol behind is the escape."""
@@ -170,22 +190,18 @@ class LaplaceTable:
     """Cumulative frequencies, 2 * largest + 3 of them, from 0 to TABLE_TOTAL."""
 
     @classmethod
-    def from_ratio(cls, ratio: int) -> "LaplaceTable":
-        """`ratio`: P(v + 1) / P(v) for v >= 0, times 2^16; in (0, 2^16). Integers only."""
+    def from_frequencies(cls, frequencies: Sequence[int]) -> "SignedTable":
+        """Of -largest .. largest, then of the escape; each >= 1, together TABLE_TOTAL."""
+        return cls(largest=(len(frequencies) - 2) // 2, starts=starts_of(frequencies))
+
+    @classmethod
+    def laplace(cls, ratio: int) -> "SignedTable":
+        """Two-sided geometric: P(v + 1) / P(v) for v >= 0 is `ratio` / 2^16; in (0, 1)."""
         weights = [1 << 24]
         while len(weights) < 2 or weights[-1] > weights[0] >> 8:
             weights.append(weights[-1] * ratio >> 16)
         escape = 2 * (weights[-1] * ratio // ((1 << 16) - ratio))
-        both_sides = [*weights[:0:-1], *weights, escape]
-        total = sum(both_sides)
-        spread = TABLE_TOTAL - len(both_sides)
-        frequencies = [1 + weight * spread // total for weight in both_sides]
-        largest = len(weights) - 1
-        frequencies[largest] += TABLE_TOTAL - sum(frequencies)
-        starts = [0]
-        for frequency in frequencies:
-            starts.append(starts[-1] + frequency)
-        return cls(largest=largest, starts=tuple(starts))
+        return cls.from_frequencies(frequencies_of([*weights[:0:-1], *weights, escape]))
 
     def encode(self, encoder: RangeEncoder, value: int) -> None:
         """Encode `value`, of any magnitude that the decoder's limit allows."""
@@ -210,9 +226,10 @@ class LaplaceTable:
         magnitude = self.largest + decoder.decode_gamma(limit - self.largest)
         return -magnitude if negative else magnitude
 
-    def cost(self, magnitude: int) -> int:
-        """Length of a value of this magnitude in 1/64 bits, rounded up; integers only."""
-        index = min(magnitude, self.largest + 1) + self.largest
+    def cost(self, value: int) -> int:
+        """Length of a value in 1/64 bits, rounded up; integers only."""
+        magnitude = abs(value)
+        index = (value if magnitude <= self.largest else self.largest + 1) + self.largest
         frequency = self.starts[index + 1] - self.starts[index]
         # floor(64 log2 f) is the bit length of f^64 less one.
         cost = 64 * TABLE_BITS - ((frequency**64).bit_length() - 1)
@@ -227,5 +244,5 @@ _RATIOS = (
 )  # fmt: skip
 """round(2^16 exp(-1 / b)) for scales b of 2^(i/2 - 2) symbols."""
 
-LAPLACE_TABLES: tuple[LaplaceTable, ...] = tuple(map(LaplaceTable.from_ratio, _RATIOS))
+LAPLACE_TABLES: tuple[SignedTable, ...] = tuple(map(SignedTable.laplace, _RATIOS))
 """By scale in half octaves: mean |v| about 0.04 (index 0) to 90 (index 17)."""

@@ -53,6 +53,16 @@ class MessageFields:
             raise BitstreamError(f"{key} is {value}, {low} to {high} is allowed")
         return value
 
+    def integers(self, key: str, low: int, high: int, *, max_count: int) -> tuple[int, ...]:
+        """Up to `max_count` of them, each in [low, high]."""
+        value = self._get(key)
+        if not isinstance(value, list):
+            raise _type_error(key, value, "a list")
+        if len(value) > max_count:
+            raise BitstreamError(f"{key} has {len(value)} items, at most {max_count} are allowed")
+        items = [MessageFields({key: item}).integer(key, low, high) for item in value]
+        return tuple(items)
+
     def number(self, key: str, low: float, high: float) -> float:
         """In [low, high], hence finite; an integer is taken too."""
         value = self._get(key)

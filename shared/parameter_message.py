@@ -1,11 +1,11 @@
-"""The messages of the `parameters` channel as integers: bytes to residuals and back, no state.
+"""The messages of the `parameters` channel: their kinds, header and layout.
 
-    byte 0      version (3 bits), kind (2), hold (1), frame count (2)
-    bytes 1-2   sequence number, big endian
+    bytes 0-1   version (3 bits), kind (2), low bits of the sequence number (11)
     the rest    range-coded (`shared.entropy`):
-        intra        set id (8 bits), capture time (32 bits), the first frame's symbols
-        predicted    distance to the base message (gamma), then like a further frame
-        a further frame: residual of its interval in ms, then residuals of its symbols
+        intra        high bits of the sequence number (5), set id (8), capture time (32),
+                     precision (2)
+        predicted    distance to the base message
+        both         hold, layout, then the frames (`shared.frame_chain`)
 
 A receiver report has kind REPORT and its own layout (`shared.receiver_report`).
 """
@@ -13,21 +13,22 @@ A receiver report has kind REPORT and its own layout (`shared.receiver_report`).
 from dataclasses import dataclass
 from enum import IntEnum
 
-from shared.entropy import LAPLACE_TABLES, RangeDecoder, RangeEncoder
+from shared.codec_tables import BITSTREAM_VERSION
+from shared.entropy import RangeDecoder, RangeEncoder, frequencies_of, starts_of
 from shared.errors import BitstreamError
 from shared.limits import FRAMES_PER_MESSAGE_MAX, PARAMETER_MESSAGE_MAX_BYTES
-from shared.quantization import Symbols
-from shared.residual_coder import INTRA_CODER, PREDICTED_CODER, RESIDUAL_LIMIT
+from shared.quantization import Precision
 
-BITSTREAM_VERSION = 1
-"""Of header, tables and steps together: any change of output bytes raises it."""
-
-HEADER_BYTES = 3
+HEADER_BYTES = 2
 SEQUENCE_BITS = 16
+HEADER_SEQUENCE_BITS = 11
+"""A predicted message is at most BASE_DISTANCE_MAX messages from one that the receiver holds, so
+these bits name it unless it comes over 1900 messages late."""
+
 BASE_DISTANCE_MAX = 63
 """Messages from a predicted message back to its base."""
 
-_INTERVAL_TABLE = LAPLACE_TABLES[1]
+_HIGH_BITS = SEQUENCE_BITS - HEADER_SEQUENCE_BITS
 
 
 class MessageKind(IntEnum):
@@ -38,66 +39,94 @@ class MessageKind(IntEnum):
     REPORT = 2
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class CodedFrame:
-    """One frame, relative to the frame before it or, first of an intra message, to nothing."""
-
-    residuals: Symbols
-    """(SYMBOL_COUNT,) int32."""
-
-    interval_residual_ms: int = 0
-    """Milliseconds by which the frame comes later than expected; unused in an intra frame."""
+def _distance_frequencies() -> list[int]:
+    """Each distance 13/16 as likely as the one before."""
+    weights = [1 << 20]
+    while len(weights) < BASE_DISTANCE_MAX:
+        weights.append(weights[-1] * 13 >> 4)
+    return frequencies_of(weights)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ParameterMessage:
-    """What one message says, before its base is known."""
+_DISTANCE_STARTS = starts_of(_distance_frequencies())
+_HOLD_STARTS = starts_of(frequencies_of([31, 1]))
+
+
+@dataclass(frozen=True, slots=True)
+class FrameLayout:
+    """How the frames of a message lie against those of the message before."""
+
+    frame_count: int
+    """1..3."""
+
+    repeated: int = 0
+    """The first so many were in the message before too; fewer than `frame_count`."""
+
+    def frames_ahead(self, base_distance: int) -> int:
+        """Frames from the base to the message's first, were all messages alike; >= 1."""
+        new_frames = self.frame_count - self.repeated
+        return max(base_distance * new_frames - self.frame_count + 1, 1)
+
+    def frames_since(self, base_distance: int) -> int:
+        """Frames from the base, or from the first of an intra message (0), to the last."""
+        new_frames = self.frame_count - self.repeated
+        return base_distance * new_frames if base_distance else self.frame_count - 1
+
+
+USUAL_LAYOUT = FrameLayout(2)
+"""What an intra message is expected to have."""
+
+_LAYOUTS = tuple(
+    FrameLayout(count, repeated)
+    for count in range(1, FRAMES_PER_MESSAGE_MAX + 1)
+    for repeated in range(count)
+)
+_LAYOUT_STARTS = starts_of(frequencies_of([120, *[1] * len(_LAYOUTS)]))
+
+
+@dataclass(frozen=True, slots=True)
+class IntraPrefix:
+    """What an intra message says before its frames."""
 
     sequence: int
     """0..65535."""
 
-    hold: bool
-    """The last message before a pause."""
+    set_id: int
+    """The set of references, 0..255. A predicted message is in its base's set."""
 
-    frames: tuple[CodedFrame, ...]
-    """1 to 3, oldest first."""
+    capture_time: int
+    """Of the first frame."""
 
-    base_distance: int = 0
-    """Messages back to the base, 1..BASE_DISTANCE_MAX; 0: intra."""
+    precision: Precision
+    """Of this message and of those predicted from it."""
 
-    set_id: int = 0
-    """Intra only: the set of references, 0..255. A predicted message is in its base's set."""
+    def encode(self, encoder: RangeEncoder) -> None:
+        encoder.encode_bits(self.sequence >> HEADER_SEQUENCE_BITS, _HIGH_BITS)
+        encoder.encode_bits(self.set_id, 8)
+        encoder.encode_bits(self.capture_time, 32)
+        encoder.encode_bits(self.precision, 2)
 
-    capture_time: int = 0
-    """Intra only: that of the first frame."""
+    @classmethod
+    def decode(cls, decoder: RangeDecoder, header_sequence: int) -> "IntraPrefix":
+        """Raises BitstreamError for bytes that no encoder writes."""
+        high = decoder.decode_bits(_HIGH_BITS)
+        return cls(
+            sequence=high << HEADER_SEQUENCE_BITS | header_sequence,
+            set_id=decoder.decode_bits(8),
+            capture_time=decoder.decode_bits(32),
+            precision=Precision(decoder.decode_bits(2)),
+        )
 
-    @property
-    def intra(self) -> bool:
-        return self.base_distance == 0
 
-    def pack(self) -> bytes:
-        """Its bytes; at least HEADER_BYTES."""
-        kind = MessageKind.INTRA if self.intra else MessageKind.PREDICTED
-        first = BITSTREAM_VERSION << 5 | kind << 3 | self.hold << 2 | len(self.frames)
-        encoder = RangeEncoder()
-        if self.intra:
-            encoder.encode_bits(self.set_id, 8)
-            encoder.encode_bits(self.capture_time, 32)
-        else:
-            encoder.encode_gamma(self.base_distance)
-        for index, frame in enumerate(self.frames):
-            if self.intra and index == 0:
-                INTRA_CODER.encode(encoder, frame.residuals)
-            else:
-                _INTERVAL_TABLE.encode(encoder, frame.interval_residual_ms)
-                PREDICTED_CODER.encode(encoder, frame.residuals)
-        return bytes([first]) + self.sequence.to_bytes(2, "big") + encoder.finish()
+def pack_header(kind: MessageKind, sequence: int) -> bytes:
+    """HEADER_BYTES bytes."""
+    low = sequence & (1 << HEADER_SEQUENCE_BITS) - 1
+    return (BITSTREAM_VERSION << 13 | kind << 11 | low).to_bytes(HEADER_BYTES, "big")
 
 
 def message_kind(data: bytes) -> MessageKind:
     """Which message of the `parameters` channel this is.
 
-    Raises BitstreamError for an empty or oversized message, another version or a reserved kind.
+    Raises BitstreamError for a message of impossible length, another version or a reserved kind.
     """
     if not HEADER_BYTES <= len(data) <= PARAMETER_MESSAGE_MAX_BYTES:
         raise BitstreamError(
@@ -115,37 +144,38 @@ def message_kind(data: bytes) -> MessageKind:
     return MessageKind(kind)
 
 
-def parse_parameter_message(data: bytes) -> ParameterMessage:
-    """Read an intra or predicted message; any bytes are safe.
+def header_sequence(data: bytes) -> int:
+    """The low HEADER_SEQUENCE_BITS of the sequence number of a message of face parameters.
 
-    Raises BitstreamError for bytes that are none.
+    Raises BitstreamError for a report and for bytes that `message_kind` refuses.
     """
-    kind = message_kind(data)
-    frame_count = data[0] & 3
-    if kind is MessageKind.REPORT:
+    if message_kind(data) is MessageKind.REPORT:
         raise BitstreamError("a receiver report, face parameters were expected")
-    if frame_count == 0:
-        raise BitstreamError(f"0 frames, 1 to {FRAMES_PER_MESSAGE_MAX} are allowed")
-    decoder = RangeDecoder(data[HEADER_BYTES:])
-    base_distance = set_id = capture_time = 0
-    if kind is MessageKind.INTRA:
-        set_id = decoder.decode_bits(8)
-        capture_time = decoder.decode_bits(32)
-    else:
-        base_distance = decoder.decode_gamma(BASE_DISTANCE_MAX)
-    frames = []
-    for index in range(frame_count):
-        if kind is MessageKind.INTRA and index == 0:
-            frames.append(CodedFrame(INTRA_CODER.decode(decoder)))
-        else:
-            interval = _INTERVAL_TABLE.decode(decoder, RESIDUAL_LIMIT)
-            frames.append(CodedFrame(PREDICTED_CODER.decode(decoder), interval))
-    decoder.finish()
-    return ParameterMessage(
-        sequence=int.from_bytes(data[1:3], "big"),
-        hold=bool(data[0] & 4),
-        frames=tuple(frames),
-        base_distance=base_distance,
-        set_id=set_id,
-        capture_time=capture_time,
-    )
+    return int.from_bytes(data[:HEADER_BYTES], "big") & (1 << HEADER_SEQUENCE_BITS) - 1
+
+
+def encode_base_distance(encoder: RangeEncoder, distance: int) -> None:
+    """1..BASE_DISTANCE_MAX."""
+    start = _DISTANCE_STARTS[distance - 1]
+    encoder.encode(start, _DISTANCE_STARTS[distance] - start)
+
+
+def decode_base_distance(decoder: RangeDecoder) -> int:
+    """1..BASE_DISTANCE_MAX. Raises BitstreamError for bytes that no encoder writes."""
+    return decoder.decode(_DISTANCE_STARTS) + 1
+
+
+def encode_layout(
+    encoder: RangeEncoder, layout: FrameLayout, *, hold: bool, expected: FrameLayout
+) -> None:
+    """`hold`: the last message before a pause; `expected`: that of the base message."""
+    encoder.encode(_HOLD_STARTS[hold], _HOLD_STARTS[hold + 1] - _HOLD_STARTS[hold])
+    symbol = 0 if layout == expected else 1 + _LAYOUTS.index(layout)
+    encoder.encode(_LAYOUT_STARTS[symbol], _LAYOUT_STARTS[symbol + 1] - _LAYOUT_STARTS[symbol])
+
+
+def decode_layout(decoder: RangeDecoder, *, expected: FrameLayout) -> tuple[FrameLayout, bool]:
+    """The layout, and hold. Raises BitstreamError for bytes that no encoder writes."""
+    hold = bool(decoder.decode(_HOLD_STARTS))
+    symbol = decoder.decode(_LAYOUT_STARTS)
+    return expected if symbol == 0 else _LAYOUTS[symbol - 1], hold

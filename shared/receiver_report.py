@@ -4,8 +4,9 @@ import math
 import struct
 from dataclasses import dataclass
 
+from shared.codec_tables import BITSTREAM_VERSION
 from shared.errors import BitstreamError
-from shared.parameter_message import BITSTREAM_VERSION, MessageKind, message_kind
+from shared.parameter_message import MessageKind, message_kind
 
 HELD_BITS = 32
 TRANSIT_BITS = 16

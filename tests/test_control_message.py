@@ -169,8 +169,29 @@ def test_refusals(data: bytes, text: str) -> None:
 
 
 def test_another_version_is_refused_naming_both() -> None:
-    with pytest.raises(VersionError, match=r"^protocol version 9, this side speaks 1$"):
+    with pytest.raises(VersionError, match=r"^protocol version 9, this side speaks 2$"):
         parse_control(_changed(_HELLO, v=9))
+
+
+@pytest.mark.parametrize(("versions", "named"), [([1], "1"), ([3, 4], "3, 4"), ([], "none")])
+def test_without_a_common_version_of_messages_both_are_named(
+    versions: list[int], named: str
+) -> None:
+    text = rf"^parameter messages of version {named}, this side reads 2$"
+    with pytest.raises(VersionError, match=text):
+        parse_control(_changed(_HELLO, p=versions))
+
+
+def test_one_common_version_of_messages_is_enough() -> None:
+    parsed = parse_control(_changed(_HELLO, p=[1, 2, 3]))
+    assert isinstance(parsed, Hello)
+    assert parsed.bitstream_versions == (1, 2, 3)
+
+
+@pytest.mark.parametrize("versions", [2, "2", [2, "x"], [2, -1], list(range(9)), None])
+def test_versions_that_are_no_short_list_of_numbers_are_refused(versions: object) -> None:
+    with pytest.raises(BitstreamError, match=r"^p "):
+        parse_control(_changed(_HELLO, p=versions))
 
 
 def test_unknown_keys_are_ignored_and_unknown_types_and_reasons_told() -> None:

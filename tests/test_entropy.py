@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from shared.entropy import (
     LAPLACE_TABLES,
     TABLE_TOTAL,
-    LaplaceTable,
     RangeDecoder,
     RangeEncoder,
+    SignedTable,
 )
 from shared.errors import BitstreamError
 
@@ -40,7 +40,7 @@ _SUMS = [
 
 
 @pytest.mark.parametrize("table", LAPLACE_TABLES)
-def test_tables_are_complete_and_symmetric(table: LaplaceTable) -> None:
+def test_tables_are_complete_and_symmetric(table: SignedTable) -> None:
     starts = table.starts
     assert starts[0] == 0
     assert starts[-1] == TABLE_TOTAL

@@ -8,10 +8,12 @@ from hypothesis import strategies as st
 from shared.errors import BitstreamError, InferenceError
 from shared.parameters import FaceParameters
 from shared.quantization import (
-    PARAMETER_QUANTIZER,
+    PARAMETER_QUANTIZERS,
     SYMBOL_COUNT,
+    Precision,
     UniformQuantizer,
     dequantize_parameters,
+    parameters_in_steps,
     quantize_parameters,
 )
 
@@ -40,15 +42,20 @@ def test_symbol_outside_its_alphabet() -> None:
     symbols = np.zeros(SYMBOL_COUNT, np.int32)
     symbols[3] = 17
     with pytest.raises(BitstreamError) as error:
-        PARAMETER_QUANTIZER.dequantize(symbols)
+        PARAMETER_QUANTIZERS[Precision.STANDARD].dequantize(symbols)
     text = "symbol 17 of parameter 3, at most 16 in magnitude is allowed"
     assert str(error.value) == text
 
 
-def test_steps_are_powers_of_two() -> None:
-    mantissa, _ = np.frexp(PARAMETER_QUANTIZER.steps)
+@pytest.mark.parametrize("precision", Precision)
+def test_steps_are_powers_of_two_and_double(precision: Precision) -> None:
+    quantizer = PARAMETER_QUANTIZERS[precision]
+    mantissa, _ = np.frexp(quantizer.steps)
     assert (mantissa == 0.5).all()
-    assert (PARAMETER_QUANTIZER.levels >= 1).all()
+    assert (quantizer.levels >= 1).all()
+    finest = PARAMETER_QUANTIZERS[Precision.FINE].steps
+    assert (quantizer.steps == finest * 2**precision).all()
+    assert precision.budget_px == 0.125 * 2**precision
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
@@ -63,6 +70,8 @@ def test_far_outside_saturates_and_depth_is_never_coded() -> None:
     vector = np.full(35, 1e9, np.float32)
     frame = FaceParameters.from_vector(vector, capture_time=7)
     decoded = dequantize_parameters(quantize_parameters(frame), capture_time=7)
+    within = parameters_in_steps(frame, Precision.STANDARD)
+    assert (np.abs(within) <= PARAMETER_QUANTIZERS[Precision.STANDARD].levels).all()
     assert decoded.expression.max() == 8.0
     assert np.abs(decoded.rotation).max() <= np.pi
     assert decoded.translation[2] == 0.0

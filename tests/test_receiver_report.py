@@ -3,8 +3,9 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shared.codec_tables import BITSTREAM_VERSION
 from shared.errors import BitstreamError
-from shared.parameter_message import BITSTREAM_VERSION, MessageKind, message_kind
+from shared.parameter_message import MessageKind, message_kind
 from shared.receiver_report import REPORT_BYTES, ReceiverReport
 
 FIRST = bytes([BITSTREAM_VERSION << 5 | MessageKind.REPORT << 3])
