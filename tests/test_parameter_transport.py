@@ -5,7 +5,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sender.encoded_message import EncodedMessage
-from sender.parameter_transport import HOLD_OFF_NS, ParameterTransport, TransportChoice
+from sender.parameter_transport import (
+    HOLD_OFF_NS,
+    STUTTER_NS,
+    ParameterTransport,
+    TransportChoice,
+)
 from shared.in_band import IN_BAND_MESSAGE_MAX_BYTES, extract
 from shared.metrics import Metrics
 from shared.opus_padding import add_padding
@@ -94,16 +99,28 @@ def test_a_message_that_waits_in_vain_goes_on_the_data_channel(
     assert sender.count("in_band_fallbacks", "wait") == 2
 
 
-def test_after_waiting_in_vain_auto_keeps_to_the_data_channel_and_inband_tries_again() -> None:
+def test_sound_that_stutters_is_left_alone_by_auto_and_tried_again_by_inband() -> None:
     for choice, rides in ((TransportChoice.IN_BAND, True), (TransportChoice.AUTO, False)):
         sender = Sender(choice)
-        sender.transport.take(message(0), 0)
-        assert sender.transport.overdue(100 * MS)
-        sender.transport.load(packet(60), 101 * MS)
-        assert sender.transport.is_in_band(110 * MS) is rides
-        later = 100 * MS + HOLD_OFF_NS
-        sender.transport.load(packet(60), later)
-        assert sender.transport.is_in_band(later)
+        now_ns = 0
+        for is_first in (True, False):
+            assert sender.transport.take(message(0), now_ns) == ()
+            now_ns += 100 * MS
+            assert sender.transport.overdue(now_ns)
+            sender.transport.load(packet(60), now_ns)
+            assert sender.transport.is_in_band(now_ns) is (is_first or rides)
+        now_ns += HOLD_OFF_NS
+        sender.transport.load(packet(60), now_ns)
+        assert sender.transport.is_in_band(now_ns)
+
+
+def test_a_wait_in_vain_now_and_then_changes_nothing() -> None:
+    sender = Sender(TransportChoice.AUTO)
+    for turn in range(4):
+        now_ns = turn * STUTTER_NS
+        sender.transport.load(packet(60), now_ns)
+        assert sender.transport.take(message(turn), now_ns) == ()
+        assert sender.transport.overdue(now_ns + 100 * MS)
 
 
 def test_a_message_too_large_for_a_packet_goes_at_once() -> None:
