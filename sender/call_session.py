@@ -258,7 +258,7 @@ class CallSession:
         rate, now_ns = self._rate, self._clock.now_ns()
         if rate.point != self._point:
             if self._point is not None:
-                _logger.info("%s", rate.point)
+                _logger.info("rate: %s", rate.point)
                 self._metrics.count("rate_steps")
             self._point = rate.point
             self._worker.apply(rate.point)

@@ -6,8 +6,8 @@ FRAMES_PER_MESSAGE = (1, 2, 3)
 AUDIO_PACKET_MS = (20, 40, 60)
 FRAME_RATES_HZ = (25.0, 15.0, 10.0)
 AUDIO_BITRATES_BPS = (16_000, 12_000, 8_000, 6_000)
-PRECISIONS = (0, 1)
-"""Of the parameters; each next one is coarser."""
+PRECISIONS: tuple[int, ...] = (0,)
+"""Of the parameters; each next one is coarser. The codec has one so far."""
 
 NORMAL_FRAMES_PER_MESSAGE = 2
 """Where loss does not ask for one."""
@@ -34,6 +34,11 @@ class OperatingPoint:
 
     is_thinned: bool = False
     """Whether `frame_rate_hz` is less than the source gives."""
+
+    def __str__(self) -> str:
+        frames = f"{self.frames_per_message} a message, at most {self.frame_rate_hz:g} a second"
+        sound = f"sound {self.audio_bitrate_bps / 1e3:g} kbit/s in {self.audio_packet_ms} ms"
+        return f"frames {frames}; {sound}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,6 +68,9 @@ _APP_LIMITED = 0.5
 _MUCH_LESS = 0.65
 """Of what was sent when a queue was first seen: one that stays as it was is none."""
 
+_SHORTFALL = 0.6
+"""Of what is sent; with less, a queue runs over."""
+
 _SETTLE_NS = 1_000_000_000
 """After a decrease the queue drains for so long before it is judged again."""
 
@@ -162,7 +165,10 @@ class RateControl:
     @property
     def reference_bps(self) -> float:
         """What references may take now."""
-        spare_bps = self._target_bps - self.cost.bps(self.point)
+        link_bps = self._target_bps
+        if not self.has_picture and self._capacity_bps < PICTURE_FIRST_BPS:
+            link_bps = max(link_bps, _FITS * self._capacity_bps)
+        spare_bps = link_bps - self.cost.bps(self.point)
         if self._trend.standing_ms > self._unit_ms or self._trial.is_running:
             spare_bps = 0.0
         least_bps = REFERENCE_SPARE_BPS if self.has_picture else REFERENCE_LEAST_BPS
@@ -170,11 +176,12 @@ class RateControl:
 
     def is_thin(self, now_ns: int) -> bool:
         """Whether not even the lowest rung fits."""
-        if self._rung < len(self._points) - 1 or self._is_silent:
+        if self._is_silent:
             return False
-        if self.cost.bps(self._points[-1]) > self._cap_bps:
+        if self.cost.bps(self._points[-1]) > min(self._cap_bps, self._capacity_bps):
             return True
-        return self._thin_ns is not None and now_ns - self._thin_ns < _THIN_NS
+        is_bottom = self._rung == len(self._points) - 1
+        return is_bottom and self._thin_ns is not None and now_ns - self._thin_ns < _THIN_NS
 
     @property
     def shortage(self) -> str:
@@ -227,7 +234,7 @@ class RateControl:
             self._end_trial(report.received_bps, now_ns)
         elif now_ns < self._settled_ns:
             return
-        elif self._is_congested():
+        elif self._is_congested() or self._falls_short(report.received_bps):
             self._decrease(report.received_bps, now_ns)
         elif self._trial.is_wanted(self._lost_share(report.received_bps), now_ns):
             self._begin_trial(report.received_bps, now_ns)
@@ -287,6 +294,11 @@ class RateControl:
     def _loses(self) -> bool:
         """Loss that may be the link's, where it was full before."""
         return self.loss_meter.recent > HIGH_LOSS
+
+    def _falls_short(self, received_bps: float) -> bool:
+        """Whether far less comes than is sent and there is a queue: it runs over."""
+        is_full = 0 < received_bps < _SHORTFALL * self._sent.bps
+        return is_full and self._trend.newest_ms > self._unit_ms
 
     def _lost_share(self, received_bps: float) -> float:
         """Of messages and of bytes, whichever is less: few of either tell chance from loss."""
@@ -354,6 +366,11 @@ class RateControl:
         since_ns = now_ns - max(self._climbed_ns, self._settled_ns)
         if self._is_probing and since_ns >= _PROBATION_NS:
             self._is_probing = False
+            if self._loses:  # a full queue that was never seen otherwise loses, and no more
+                self._probe_ns = min(2 * self._probe_ns, _PROBE_MAX_NS)
+                self._climbed_ns = now_ns
+                self._move(self._rung + 1, now_ns)
+                return
             self._probe_ns = _PROBE_NS
             self._capacity_bps = float("inf")
         if self._rung == 0 or self._loss_is_congestion:
