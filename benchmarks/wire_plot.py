@@ -83,7 +83,7 @@ def _series(report: WireReport, sweep: Sweep, place: Callable[[Cell], float]) ->
         if cell.sweep is not sweep or result.scores is None:
             continue
         if sweep is Sweep.LOSS:
-            name = f"{cell.frames_per_message} frames a message"
+            name = f"{cell.frames_per_message} to a message"
         else:
             name = f"voice, {cell.transport.value}" if cell.voice else "no voice"
         found.setdefault(name, []).append((place(cell), result.scores))
@@ -104,12 +104,14 @@ def _lines(
 def _finish(axes: Axes, x: str, y: str, title: str) -> None:
     axes.set(xlabel=x, ylabel=y)
     axes.set_title(title, fontsize=10)
+    axes.margins(y=0.12)  # what is written at the top lies on no line
     axes.set_ylim(bottom=0)
     axes.grid(alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
     if axes.has_data():
-        axes.legend(fontsize=8, frameon=False)
+        axes.legend(fontsize=8, framealpha=0.7, edgecolor="none")
     else:
+        axes.set(xticks=[], yticks=[])
         axes.text(0.5, 0.5, "not measured", ha="center", transform=axes.transAxes)
 
 
