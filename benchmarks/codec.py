@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 _LEAST_FRAMES = 25
+_TABLE_WIDTH = 160
 
 
 def command(
@@ -52,7 +53,7 @@ def command(
         raise ArtifactError(
             f"{data}: no clip with {_LEAST_FRAMES} frames of a face, clips of faces are expected"
         )
-    console = Console()
+    console = Console(width=max(Console().width, _TABLE_WIDTH))
     rows = _rates(model, clips, way)
     _print(console, f"parameter codec, {len(clips)} clips", rows)
     still = [measure_still(model, paths)]
