@@ -19,8 +19,8 @@ IDENTITY_BYTES = 1_500
 OVERHEAD_BYTES = 250
 """Of the control messages around a picture: begin, chunk headers, end."""
 
-CONFIRMATION_NS = 6_000_000_000
-"""A reference not confirmed after so long is taken for lost."""
+CONFIRMATION_NS = 30_000_000_000
+"""A reference not confirmed after so long is taken for lost; a thin link takes 25 s for one."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
