@@ -61,7 +61,7 @@ while True:
 _ASK = f"""
 import socket, sys, time
 own = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-own.settimeout(0.5)
+own.settimeout(4)
 begun = time.monotonic()
 for number in range(int(sys.argv[1])):
     own.sendto(bytes([22]) * 72, ("{RECEIVER_ADDRESS}", 7000))
