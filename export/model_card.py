@@ -1,6 +1,7 @@
 """MODEL_CARD.md of a bundle: what it is, learnt from, reaches, and where it fails."""
 
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -131,6 +132,8 @@ that it shows. To use it otherwise, train on footage that is yours to use:
 
 def _size_table(network: GeneratorNetwork) -> list[str]:
     spec = network.spec
+    network = deepcopy(network)
+    network.fold()  # as it runs
     encoder, frame = _macs(network)
     history = f", and pncc of {spec.history} past frames" if spec.history else ""
     return markdown_table(

@@ -3,6 +3,7 @@
 import hashlib
 import warnings
 from collections.abc import Sequence
+from copy import deepcopy
 from pathlib import Path
 
 import onnx
@@ -57,7 +58,8 @@ class _FrameGenerator(nn.Module):
 
 def write_graphs(network: GeneratorNetwork, folder: Path) -> None:
     """`reference_encoder.onnx` and `frame_generator.onnx` of a network."""
-    network.eval()
+    network = deepcopy(network).eval()
+    network.fold()
     spec = network.spec
     example = seeded_inputs(input_shapes(spec), seed=0, batch=1)
     inputs = {name: torch.from_numpy(value) for name, value in example.items()}

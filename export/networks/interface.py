@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
+from export.networks.normed import NormedConv
 from shared.conditions import Channel, channel_count
 
 
@@ -79,6 +80,12 @@ class GeneratorNetwork(nn.Module):
 
         `past_pncc` (B, 3k, h, w), newest first, with history k > 0; `audio` (B, 300) where taken.
         """
+
+    def fold(self) -> None:
+        """Put what was normalised while learning into weights, for good."""
+        for layer in self.modules():
+            if isinstance(layer, NormedConv):
+                layer.fold()
 
     def move(self, conditions: Tensor, features: Sequence[Tensor]) -> Tensor | None:
         """The flow (B, 2, h, h) alone, image units, where it costs much less than the picture."""

@@ -26,8 +26,8 @@ mask:
 
 No convolution has its output at 256: what the last one computes at 128 is shuffled up, and the
 warped picture comes in by 2 x 2 blocks, so that nothing is lost. Channel counts are multiples of
-16, the block that ONNX Runtime's convolutions work in; there is no normalisation, so a frame
-depends on no batch and costs nothing beside convolutions.
+16, the block that ONNX Runtime's convolutions work in; normalisation is folded into them, so a
+frame depends on no batch and costs nothing beside convolutions.
 
 With the default sizes a frame takes 0.88 GMACs, a reference 1.79; 2.1 M parameters
 (`tests/test_network_lite.py` writes the counts out).
@@ -41,6 +41,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from export.networks.interface import Generated, GeneratorNetwork, NetworkSpec
+from export.networks.normed import NormedConv
 from export.networks.warping import join, pixel_centres, upsample, warp
 from shared.conditions import ALL_CHANNELS, CHANNEL_SIZES, Channel
 
@@ -50,7 +51,10 @@ _GRID = 64
 _RESIDUAL_UNIT = 0.1
 """Image units (12.8 px of 256) of flow that an output of 1 means."""
 
-_DISPLACEMENT_GAIN = 5.0
+_BRANCH_GAIN = 0.2
+"""Of residual branches in the beginning: small beside what they are added to."""
+
+_DISPLACEMENT_GAIN = 3.0
 """Of the first weights that see displacements: those are a tenth of what other conditions are,
 and tell most."""
 
@@ -90,8 +94,8 @@ class ResidualBlock(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.first = nn.Conv2d(width, width, 3, padding=1)
-        self.second = nn.Conv2d(width, width, 3, padding=1)
+        self.first = NormedConv(width, width, 3, padding=1)
+        self.second = NormedConv(width, width, 3, padding=1, gain=_BRANCH_GAIN)
 
     def forward(self, x: Tensor) -> Tensor:
         y: Tensor = self.second(functional.relu(self.first(x)))
@@ -103,7 +107,7 @@ class Down(nn.Module):
 
     def __init__(self, width_in: int, width_out: int, blocks: int) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(width_in, width_out, 3, stride=2, padding=1)
+        self.conv = NormedConv(width_in, width_out, 3, stride=2, padding=1)
         self.blocks = _blocks(width_out, blocks)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -116,7 +120,7 @@ class Up(nn.Module):
 
     def __init__(self, width_in: int, width_out: int, blocks: int) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(width_in, 4 * width_out, 1)
+        self.conv = NormedConv(width_in, 4 * width_out, 1)
         self.blocks = _blocks(width_out, blocks)
 
     def forward(self, x: Tensor, skip: Tensor) -> Tensor:
@@ -131,7 +135,7 @@ class ReferenceEncoder(nn.Module):
         super().__init__()
         at_128, at_64, at_32, at_16 = config.encoder
         self._condition_scale = 128 // config.condition_size
-        self.enter = nn.Conv2d(12 + condition_channels, at_128, 3, padding=1)
+        self.enter = NormedConv(12 + condition_channels, at_128, 3, padding=1)
         self.block_128 = ResidualBlock(at_128)
         self.down_64 = Down(at_128, at_64, 1)
         self.down_32 = Down(at_64, at_32, 1)
@@ -167,8 +171,8 @@ class MotionNetwork(nn.Module):
         at_64, at_32, at_16 = config.motion
         on_64, on_32, on_16 = config.motion_blocks
         stride = config.condition_size // _GRID
-        self.enter = nn.Conv2d(condition_channels, at_64, 3, stride=stride, padding=1)
-        self.join = nn.Conv2d(at_64 + config.code + config.still, at_64, 1)
+        self.enter = NormedConv(condition_channels, at_64, 3, stride=stride, padding=1)
+        self.join = NormedConv(at_64 + config.code + config.still, at_64, 1)
         self.blocks = _blocks(at_64, on_64)
         self.down_32 = Down(at_64, at_32, on_32)
         self.down_16 = Down(at_32, at_16, on_16)
@@ -254,13 +258,13 @@ class Lite(GeneratorNetwork):
         self.motion = MotionNetwork(config, planes)
         self.head_motion = AffineMotion(_GRID)
         joined = config.motion[0] + config.appearance + config.still
-        self.join = nn.Conv2d(joined, config.body, 1)
+        self.join = NormedConv(joined, config.body, 1)
         self.body = _blocks(config.body, config.body_blocks)
         self.from_body = nn.Conv2d(config.body // 4, config.head, 1)
         self.from_detail = nn.Conv2d(config.detail, config.head, 1)
         self.from_picture = nn.Conv2d(3, config.head, 2, stride=2)
         self.head = nn.ModuleList(
-            nn.Conv2d(config.head, config.head, 3, padding=1)
+            NormedConv(config.head, config.head, 3, padding=1)
             for _ in range(config.head_convolutions)
         )
         self.leave = nn.Conv2d(config.head, 16, 3, padding=1)
@@ -320,16 +324,13 @@ def _initialise(network: Lite) -> None:
     """He's initialisation, under which planes keep their size through any number of layers.
 
     Without normalisation torch's own shrinks them by more than half a layer: the motion network
-    then stood still through ten thousand samples. Residual branches, the residual flow and what
-    is painted begin at zero, so that the first picture is the warp of the mesh alone.
+    then stood still through ten thousand samples. The residual flow begins at zero, so that the
+    first picture is the warp of the mesh alone.
     """
     for layer in network.modules():
         if isinstance(layer, nn.Conv2d):
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
             nn.init.zeros_(_bias(layer))
-    for layer in network.modules():
-        if isinstance(layer, ResidualBlock):
-            nn.init.zeros_(layer.second.weight)
     network.motion.enter.weight.data[:, network._flow] *= _DISPLACEMENT_GAIN
     nn.init.zeros_(network.motion.leave.weight)
     network.leave.weight.data *= 0.1

@@ -17,6 +17,7 @@ def load_bundle_weights(network: GeneratorNetwork, folder: Path) -> None:
     Raises ArtifactError for a bundle that is no bundle, or of another network or other sizes.
     """
     bundle = load_bundle(folder)
+    network.fold()  # as the bundle's are: what was normalised before goes on as it is
     found: dict[str, torch.Tensor] = {}
     for content in (bundle.reference_encoder, bundle.frame_generator):
         for tensor in onnx.load_model_from_string(content).graph.initializer:

@@ -26,6 +26,13 @@ _AREA = 9
 _LEVELS = 12.0
 """A remaining difference of so many levels of 255 makes a target count exp(-1)."""
 
+_MATTERS = 8.0
+"""Levels by which a wrong choice between moving and standing still must be worse to count fully."""
+
+_LEAST = 0.05
+"""What a place counts at least: where nothing is seen to move any flow is right, and a target of
+one or the other, as noise has it, would teach contradictions."""
+
 _MESH_BONUS = 0.9
 """The mesh, and standing still, are preferred to a measured flow that is hardly better."""
 
@@ -39,7 +46,7 @@ class FlowTeacher:
         self._place = np.stack(np.meshgrid(line, line), axis=-1)
 
     def measure(self, reference: Image, target: Image, mesh: FloatArray) -> FloatArray:
-        """(3, 64, 64) float32: flow x, y in image units, and how far it can be trusted in [0, 1].
+        """(3, 64, 64) float32: flow x, y in image units, and how much it counts in [0, 1].
 
         `reference` and `target` (S, S, 3); `mesh` (2, h, w) the displacement that the mesh gives.
         The flow leads from each place of the target to where the reference shows the same.
@@ -58,7 +65,8 @@ class FlowTeacher:
         best = (errors * np.array([_MESH_BONUS, _MESH_BONUS, 1, 1])[:, None, None]).argmin(axis=0)
         flow = np.take_along_axis(flows, best[None, ..., None], axis=0)[0]
         error = np.take_along_axis(errors, best[None], axis=0)[0]
-        trust = np.exp(-error / np.float32(_LEVELS))
+        matters = (errors[:2].max(axis=0) - error) / np.float32(_MATTERS)
+        trust = np.exp(-error / np.float32(_LEVELS)) * matters.clip(_LEAST, 1.0)
         weighted = np.dstack([flow * np.float32(2 / _SIDE) * trust[..., None], trust])
         side = (TEACHER_SIZE, TEACHER_SIZE)
         small = cv2.resize(weighted.astype(np.float32), side, interpolation=cv2.INTER_AREA)

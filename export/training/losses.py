@@ -1,15 +1,14 @@
 """The losses of HeadGAN's Eq. 3-9.
 
     L_G  = L_adv + 50 L1 + 10 L_P + 10 L_FM + 50 L1(warped) + 10 L_P(warped)          (8)
-           + 12.5 L1(painted), where the network blends (SliderGAN Eq. 4)
+           + 50 L1(painted), where the network blends (SliderGAN Eq. 4)
     L_D  = hinge                                                                     (4, 5, 9)
 
 L_P stands where the paper has VGG features, whose weights cannot be had: differences of a
 face-recognition network's early layers on the aligned face, and of picture gradients at four
 scales over the whole picture. Terms of other magnitude than VGG's would change what the weights
-mean, so L_P and L_FM are rescaled once, by their mean over the first batches, so that each
-weighted term starts as large as the weighted L1 (the paper's sums of five VGG layers, and of the
-discriminator's layers, are about five times L1).
+mean, so L_P and L_FM are rescaled once, by their mean over the first batches: weighted, L_FM starts
+as large as L1, as in the paper, and L_P half as large, since with more the mask stayed shut.
 """
 
 from dataclasses import dataclass
@@ -23,7 +22,7 @@ from export.networks.interface import Generated
 from export.training.recognition import RecognitionNetwork, align_faces
 
 L1_WEIGHT, PERCEPTUAL_WEIGHT, MATCHING_WEIGHT = 50.0, 10.0, 10.0
-PAINTED_WEIGHT = 12.5
+PAINTED_WEIGHT = 50.0
 """Of L1 of the painted picture before blending, which no paper has: without it the mask closes
 while painting is still bad (0.1 % after 600 samples), and what it hides is never learnt."""
 
@@ -38,6 +37,7 @@ _FACE_WEIGHT = 1.0
 """Added to 1 where the driving face is: it is looked at, and small."""
 
 _GRADIENT_SCALES = 4
+_GRADIENT_ELSEWHERE = 0.2
 _CALIBRATION_STEPS = 16
 
 
@@ -61,11 +61,11 @@ class LossScales:
     matching_steps: int = 0
 
     def learn(self, terms: PictureTerms) -> None:
-        """Take in a batch, while calibrating: each half of L_P starts at half of 50 L1."""
+        """Take in a batch, while calibrating: each half of L_P starts at a quarter of 50 L1."""
         if self.steps >= _CALIBRATION_STEPS:
             return
         self.steps += 1
-        target = 0.5 * L1_WEIGHT / PERCEPTUAL_WEIGHT * _number(terms.l1)
+        target = 0.25 * L1_WEIGHT / PERCEPTUAL_WEIGHT * _number(terms.l1)
         recognition, gradient = (
             target / _number(terms.recognition),
             target / _number(terms.gradient),
@@ -104,7 +104,9 @@ class PictureMeasure:
         weight = 1 + _FACE_WEIGHT * functional.interpolate(face, targets.shape[-2:])
         weight = weight / weight.mean()
         l1 = ((pictures - targets.repeat(2, 1, 1, 1)).abs() * weight.repeat(2, 1, 1, 1)).flatten(1)
-        gradient = gradient_difference(pictures, targets.repeat(2, 1, 1, 1))
+        gradient = gradient_difference(
+            pictures, targets.repeat(2, 1, 1, 1), face.repeat(2, 1, 1, 1)
+        )
         recognition = self._recognition_difference(generated, targets, alignments)
         first, second = (
             [part.mean() for part in values.mean(1).chunk(2)] for values in (l1, gradient[:, None])
@@ -144,16 +146,21 @@ def painted_loss(generated: Generated, targets: Tensor) -> Tensor:
     return PAINTED_WEIGHT * (generated.painted - targets).abs().mean()
 
 
-def gradient_difference(pictures: Tensor, targets: Tensor) -> Tensor:
-    """(B,) mean absolute difference of horizontal and vertical gradients over four scales."""
+def gradient_difference(pictures: Tensor, targets: Tensor, face: Tensor) -> Tensor:
+    """(B,) mean absolute difference of horizontal and vertical gradients over four scales.
+
+    Weighted by `face` (B, 1, h, h) in [0, 1] and a little beside it: elsewhere (hair, what stands
+    behind) edges cannot be where they were, and asking for them tears rather than sharpens.
+    """
     total = pictures.new_zeros(pictures.shape[0])
     difference = pictures - targets
     for scale in range(_GRADIENT_SCALES):
         if scale:
             difference = functional.avg_pool2d(difference, 2)
-        across = (difference[..., 1:] - difference[..., :-1]).abs().flatten(1).mean(1)
-        down = (difference[..., 1:, :] - difference[..., :-1, :]).abs().flatten(1).mean(1)
-        total = total + across + down
+        weight = _GRADIENT_ELSEWHERE + functional.adaptive_avg_pool2d(face, difference.shape[-2:])
+        across = (difference[..., 1:] - difference[..., :-1]).abs() * weight[..., 1:]
+        down = (difference[..., 1:, :] - difference[..., :-1, :]).abs() * weight[..., 1:, :]
+        total = total + across.flatten(1).mean(1) + down.flatten(1).mean(1)
     return total / (2 * _GRADIENT_SCALES)
 
 

@@ -13,17 +13,17 @@ class Plan:
     samples: int = 300_000
     """Of the whole training; schedules refer to it."""
 
-    references: int = 1
+    references: int = 4
     """In a batch."""
 
-    drivings: int = 4
+    drivings: int = 3
     """Driving frames of each reference."""
 
-    learning_rate: float = 4e-4
+    learning_rate: float = 1.5e-3
     """At its peak, after `warm_up` samples; falls as a cosine to a fiftieth."""
 
     warm_up: int = 2_000
-    motion_share: float = 0.5
+    motion_share: float = 0.3
     """Of the samples, the first ones: two of three steps learn the flow alone, at a third of the
     cost, in networks that can give it alone. It is what unseen people need most samples for."""
 
@@ -33,7 +33,7 @@ class Plan:
     adversarial_learning_rate: float = 2e-4
     """Of the discriminators (HeadGAN 4.1)."""
 
-    ema_decay: float = 0.9995
+    ema_decay: float = 0.999
     seed: int = 1
 
     def __post_init__(self) -> None:

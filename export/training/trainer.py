@@ -199,6 +199,9 @@ class Trainer:
         decay = min(self.plan.ema_decay, (1 + steps) / (10 + steps))
         for mean, value in zip(self.average.parameters(), self.network.parameters(), strict=True):
             mean.lerp_(value, 1 - decay)
+        # Statistics of normalisation are averages already.
+        for mean, value in zip(self.average.buffers(), self.network.buffers(), strict=True):
+            mean.copy_(value)
 
     def state(self) -> dict[str, Any]:
         """Everything that an exact resumption needs."""
