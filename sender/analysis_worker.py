@@ -116,7 +116,7 @@ class AnalysisWorker:
     # The following run in the thread.
 
     def _start_session(self) -> None:
-        self._encoder = FaceEncoder()
+        self._encoder = FaceEncoder(precision=self._encoder.precision)
         self._planner.restart()
         self._listening = True
         self._resend_references()
@@ -131,6 +131,7 @@ class AnalysisWorker:
 
     def _apply(self, point: OperatingPoint) -> None:
         self._planner.frames_per_message = point.frames_per_message
+        self._encoder.precision = point.precision
         self._spacing.frame_rate_hz = point.frame_rate_hz if point.is_thinned else None
 
     def _run(self) -> None:

@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass, replace
 
+from shared.quantization import Precision
+
 FRAMES_PER_MESSAGE = (1, 2, 3)
 AUDIO_PACKET_MS = (20, 40, 60)
 FRAME_RATES_HZ = (25.0, 15.0, 10.0)
 AUDIO_BITRATES_BPS = (16_000, 12_000, 8_000, 6_000)
-PRECISIONS: tuple[int, ...] = (0,)
-"""Of the parameters; each next one is coarser. The codec has one so far."""
+PRECISIONS = (Precision.STANDARD, Precision.COARSE)
+"""Of the parameters; each next one is coarser."""
 
 NORMAL_FRAMES_PER_MESSAGE = 2
 """Where loss does not ask for one."""
@@ -29,8 +31,8 @@ class OperatingPoint:
     audio_bitrate_bps: int
     """Of Opus alone."""
 
-    precision: int = 0
-    """Of the parameters, an index of PRECISIONS."""
+    precision: Precision = PRECISIONS[0]
+    """Of the parameters."""
 
     is_thinned: bool = False
     """Whether `frame_rate_hz` is less than the source gives."""

@@ -1,6 +1,6 @@
 """What an operating point costs on the wire, headers and upkeep included. Pure."""
 
-from sender.operating_point import OperatingPoint
+from sender.operating_point import PRECISIONS, OperatingPoint
 
 DATA_HEADER_BYTES = 85
 """IP 20, UDP 8, DTLS 13 and 16, SCTP 12, DATA 16; SCTP pads to four bytes."""
@@ -21,7 +21,7 @@ AUDIO_UPKEEP_BPS = 400.0
 FRAME_BYTES = 9.0
 """Of a frame inside a message, until some were seen."""
 
-_PRECISION_SHARE = 0.75
+_PRECISION_SHARE = 0.6
 """Of a frame's bytes that the next coarser precision takes."""
 
 _MEMORY = 0.98
@@ -43,7 +43,7 @@ class WireCost:
 
     def observe_message(self, size: int, frame_count: int, point: OperatingPoint) -> None:
         """A message of a moving face was made; one of a pause says nothing."""
-        fine = max(size - MESSAGE_HEADER_BYTES, 1) / frame_count / _PRECISION_SHARE**point.precision
+        fine = max(size - MESSAGE_HEADER_BYTES, 1) / frame_count / _share(point)
         self._frame_bytes += (fine - self._frame_bytes) * (1 - _MEMORY)
 
     def observe_rate(self, sent_bps: float, point: OperatingPoint) -> None:
@@ -58,7 +58,7 @@ class WireCost:
 
     def bps(self, point: OperatingPoint) -> float:
         """Bits a second of a moving, speaking face."""
-        frame_bytes = self._frame_bytes * _PRECISION_SHARE**point.precision
+        frame_bytes = self._frame_bytes * _share(point)
         messages = point.frame_rate_hz / point.frames_per_message
         size = MESSAGE_HEADER_BYTES + frame_bytes * point.frames_per_message
         around = IN_BAND_BYTES if self.is_in_band else DATA_HEADER_BYTES + 1.5
@@ -67,3 +67,7 @@ class WireCost:
             total += AUDIO_UPKEEP_BPS + point.audio_bitrate_bps
             total += 8e3 / point.audio_packet_ms * AUDIO_HEADER_BYTES
         return total * self._excess
+
+
+def _share(point: OperatingPoint) -> float:
+    return float(_PRECISION_SHARE ** (point.precision - PRECISIONS[0]))

@@ -191,6 +191,7 @@ class SimulatedCall:
             self._point = self.rate.point
             self.record.points.append((self.now_ns, self._point))
             self._planner.frames_per_message = self._point.frames_per_message
+            self._encoder.precision = self._point.precision
             self._spacing.frame_rate_hz = (
                 self._point.frame_rate_hz if self._point.is_thinned else None
             )

@@ -6,6 +6,9 @@ import pytest
 
 from sender.operating_point import CallLimits, OperatingPoint, ladder
 from sender.wire_cost import WireCost
+from shared.quantization import Precision
+
+STANDARD, COARSE = Precision.STANDARD, Precision.COARSE
 
 
 def described(point: OperatingPoint) -> tuple[int, int, float, int, int]:
@@ -21,16 +24,17 @@ def described(point: OperatingPoint) -> tuple[int, int, float, int, int]:
 def test_with_sound() -> None:
     points = ladder(CallLimits(has_sound=True), is_lossy=True)
     assert [described(point) for point in points] == [
-        (1, 20, 25, 16_000, 0),
-        (2, 20, 25, 16_000, 0),
-        (3, 20, 25, 16_000, 0),
-        (3, 40, 25, 16_000, 0),
-        (3, 60, 25, 16_000, 0),
-        (3, 60, 15, 16_000, 0),
-        (3, 60, 10, 16_000, 0),
-        (3, 60, 10, 12_000, 0),
-        (3, 60, 10, 8_000, 0),
-        (3, 60, 10, 6_000, 0),
+        (1, 20, 25, 16_000, STANDARD),
+        (2, 20, 25, 16_000, STANDARD),
+        (3, 20, 25, 16_000, STANDARD),
+        (3, 40, 25, 16_000, STANDARD),
+        (3, 60, 25, 16_000, STANDARD),
+        (3, 60, 15, 16_000, STANDARD),
+        (3, 60, 10, 16_000, STANDARD),
+        (3, 60, 10, 12_000, STANDARD),
+        (3, 60, 10, 8_000, STANDARD),
+        (3, 60, 10, 6_000, STANDARD),
+        (3, 60, 10, 6_000, COARSE),
     ]
     assert ladder(CallLimits(has_sound=True)) == points[1:]
 
@@ -42,7 +46,11 @@ def test_in_band_frames_share_a_message_last() -> None:
 
 def test_without_sound_and_with_wishes() -> None:
     points = ladder(CallLimits(has_sound=False, frame_rate_hz=12.0, frames_per_message=2))
-    assert [described(point)[::2] for point in points] == [(2, 12, 0), (2, 10, 0)]
+    assert [described(point)[::2] for point in points] == [
+        (2, 12, STANDARD),
+        (2, 10, STANDARD),
+        (2, 10, COARSE),
+    ]
     points = ladder(CallLimits(has_sound=True, audio_packet_ms=60, audio_bitrate_bps=8_000))
     assert {point.audio_packet_ms for point in points} == {60}
     assert {point.audio_bitrate_bps for point in points} == {8_000, 6_000}
