@@ -166,7 +166,7 @@ def test_the_films_last_as_long_as_the_call(portrait: Demo) -> None:
 def test_under_loss_the_face_goes_on_moving(lossy: Demo) -> None:
     link = lossy.report["link"]
     for way in ("forward", "reverse"):
-        assert 0.1 <= link[way]["lost"] / link[way]["datagrams"] <= 0.5
+        assert 0.1 <= link[way]["lost"] / link[way]["packets"] <= 0.5
     agreement = lossy.report["agreement"]
     assert agreement["freeze_share"] <= 0.03 or _was_starved(lossy.report)
     assert agreement["akd_px"] <= 2.5

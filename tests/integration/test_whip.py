@@ -10,7 +10,13 @@ import pytest
 from receiver.rooms import Role
 from sender.whip_client import WhipClient, WhipConnection
 from shared.clock import SystemClock
-from shared.control_message import Bye, ByeReason, pack_control, parse_control
+from shared.control_message import (
+    PROTOCOL_VERSION,
+    Bye,
+    ByeReason,
+    pack_control,
+    parse_control,
+)
 from shared.errors import SignalingError
 from shared.limits import CONTROL_MESSAGE_MAX_BYTES
 from shared.webrtc.audio import OpusPacket, OpusPacketTrack
@@ -206,7 +212,7 @@ async def test_another_protocol_version_is_told_both_and_ended() -> None:
         connection.send_control(msgpack.packb({"t": "hello", "v": 9}))
         await until(lambda: PeerState.CLOSED in states)
         assert parse_control(control[-1]) == Bye(
-            ByeReason.VERSION, "protocol version 9, this side speaks 1"
+            ByeReason.VERSION, f"protocol version 9, this side speaks {PROTOCOL_VERSION}"
         )
         assert receiver.metrics.snapshot().counters["refused", "version"] == 1
         assert receiver.streams[0].closed
