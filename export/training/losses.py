@@ -157,7 +157,7 @@ def gradient_difference(pictures: Tensor, targets: Tensor, face: Tensor) -> Tens
     for scale in range(_GRADIENT_SCALES):
         if scale:
             difference = functional.avg_pool2d(difference, 2)
-        weight = _GRADIENT_ELSEWHERE + functional.adaptive_avg_pool2d(face, difference.shape[-2:])
+        weight = _GRADIENT_ELSEWHERE + functional.adaptive_avg_pool2d(face, difference.shape[-1])
         across = (difference[..., 1:] - difference[..., :-1]).abs() * weight[..., 1:]
         down = (difference[..., 1:, :] - difference[..., :-1, :]).abs() * weight[..., 1:, :]
         total = total + across.flatten(1).mean(1) + down.flatten(1).mean(1)

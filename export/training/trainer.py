@@ -200,8 +200,8 @@ class Trainer:
         for mean, value in zip(self.average.parameters(), self.network.parameters(), strict=True):
             mean.lerp_(value, 1 - decay)
         # Statistics of normalisation are averages already.
-        for mean, value in zip(self.average.buffers(), self.network.buffers(), strict=True):
-            mean.copy_(value)
+        for kept, found in zip(self.average.buffers(), self.network.buffers(), strict=True):
+            kept.copy_(found)
 
     def state(self) -> dict[str, Any]:
         """Everything that an exact resumption needs."""
