@@ -80,9 +80,8 @@ class Trainer:
     def generate(self, network: GeneratorNetwork, batch: Batch) -> Generated:
         """Features of each reference once, then all its driving frames."""
         with torch.autocast(self.device.type, dtype=torch.bfloat16):
-            features = network.encode(batch.reference, batch.own_conditions)
-            spread = [one.repeat_interleave(batch.drivings, 0) for one in features]
-            return network.generate(batch.conditions, spread, batch.past_pncc)
+            features = _features(network, batch)
+            return network.generate(batch.conditions, features, batch.past_pncc)
 
     def step(self, batch: Batch) -> StepReport:
         """Learn from one batch, already on the device."""
@@ -123,9 +122,7 @@ class Trainer:
 
     def _move(self, batch: Batch) -> Tensor | None:
         with torch.autocast(self.device.type, dtype=torch.bfloat16):
-            features = self.network.encode(batch.reference, batch.own_conditions)
-            spread = [one.repeat_interleave(batch.drivings, 0) for one in features]
-            return self.network.move(batch.conditions, spread)
+            return self.network.move(batch.conditions, _features(self.network, batch))
 
     def _step_of_motion(self, batch: Batch, flow: Tensor) -> StepReport:
         """Learn the flow alone, from measured flows and from what it makes of small pictures."""
@@ -228,6 +225,12 @@ class Trainer:
         self.optimizer.load_state_dict(state["optimizer"])
         self.judge_optimizer.load_state_dict(state["judge_optimizer"])
         torch.set_rng_state(state["random"].cpu())
+
+
+def _features(network: GeneratorNetwork, batch: Batch) -> list[Tensor]:
+    """Of each driving frame's reference, computed once for all of them."""
+    features = network.encode(batch.reference, batch.own_conditions)
+    return [one.repeat_interleave(batch.drivings, 0) for one in features]
 
 
 _Network = TypeVar("_Network", bound=nn.Module)
