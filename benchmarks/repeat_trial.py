@@ -143,6 +143,7 @@ class _Call:
             ticked = self.player.tick(max(due_ns, 0))
             if ticked is None:
                 return
+            self.player.playout.begin(max(due_ns, 0))
             time, face = ticked
             if time - origin >= 2 * TICKS_PER_SECOND:
                 self.shown.append((time - origin, face.parameters))
