@@ -7,17 +7,10 @@ gone at once.
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from sender.operating_point import FRAMES_PER_MESSAGE, NORMAL_FRAMES_PER_MESSAGE
-from shared.parameters import FaceParameters, FloatArray
-from shared.reference_set import pose_expression_embedding
+from sender.stillness import StillnessDetector
+from shared.parameters import FaceParameters
 
-STILL_PX = 0.25
-"""At 256 x 256: a face that stays this near to what was sent last is still."""
-
-STIRRED_PX = 0.4
-STILL_NS = 600_000_000
 KEEP_ALIVE_NS = 1_000_000_000
 FIRST_KEEP_ALIVE_NS = 160_000_000
 """The pause is announced twice: a receiver that missed it would ease the face to rest."""
@@ -50,8 +43,7 @@ class MessagePlanner:
         self._waiting: list[FaceParameters] = []
         self._set_id = 0
         self._newest: FaceParameters | None = None
-        self._anchor: FloatArray | None = None
-        self._still_since_ns: int | None = None
+        self._stillness = StillnessDetector()
         self._holding = False
         self._sent_ns = 0
         self._announced = False
@@ -69,9 +61,10 @@ class MessagePlanner:
         if self._waiting and set_id != self._set_id:
             due.append(self._message(hold=False, time_ns=time_ns))
         if set_id != self._set_id:
-            self._holding, self._anchor = False, None
+            self._holding = False
+            self._stillness.reset()
         self._set_id, self._newest = set_id, parameters
-        still = self._is_still(parameters, time_ns)
+        still = self._stillness.update(parameters, time_ns)
         if self._holding and still:
             return due + self.poll(parameters.capture_time, time_ns)
         self._holding = still
@@ -84,7 +77,8 @@ class MessagePlanner:
         """There is no face in the frame of this time: say so once, then keep alive."""
         if self._newest is None or self._holding:
             return self.poll(capture_time, time_ns)
-        self._holding, self._anchor = True, None
+        self._holding = True
+        self._stillness.reset()
         if not self._waiting:
             self._waiting.append(_moved(self._newest, capture_time))
         return [self._message(hold=True, time_ns=time_ns)]
@@ -101,7 +95,8 @@ class MessagePlanner:
     def restart(self) -> None:
         """A new receiver: whatever waits is of no use to it."""
         self._waiting.clear()
-        self._holding, self._anchor, self._still_since_ns = False, None, None
+        self._holding = False
+        self._stillness.reset()
 
     def _message(self, *, hold: bool, time_ns: int) -> OutgoingMessage:
         frames, self._waiting = tuple(self._waiting), []
@@ -110,16 +105,6 @@ class MessagePlanner:
         self._announced = hold
         self._sent_ns = time_ns
         return OutgoingMessage(frames, self._set_id, hold)
-
-    def _is_still(self, parameters: FaceParameters, time_ns: int) -> bool:
-        embedding = pose_expression_embedding(parameters)
-        if self._anchor is not None:
-            moved = float(np.linalg.norm(embedding - self._anchor))
-            if moved <= (STIRRED_PX if self._holding else STILL_PX):
-                assert self._still_since_ns is not None
-                return self._holding or time_ns - self._still_since_ns >= STILL_NS
-        self._anchor, self._still_since_ns = embedding, time_ns
-        return False
 
 
 def _moved(parameters: FaceParameters, capture_time: int) -> FaceParameters:
