@@ -4,7 +4,9 @@ The transitions that a call codes (from a message's base to its first frame, and
 ones) are made by the encoder itself from fitted clips, for several delays of the link. Weights
 then minimise the length of a discretised Laplace code by gradient descent; tables are what was
 counted in each context, mixed with that Laplace. As the encoder's choices depend on the tables,
-this is done three times.
+all of it is done twice.
+
+Seeded and on one thread: the same clips give the same bytes again on one machine.
 """
 
 from collections.abc import Callable, Sequence
@@ -287,7 +289,11 @@ def counted_tables(clips: Sequence[FittedClip], tables: CodecTables) -> list[lis
 def train_codec(
     clips: Sequence[FittedClip], start: CodecFields, *, report: Callable[[str], None]
 ) -> CodecFields:
-    """The file's fields. `start`: version, order, feedback and prices, which are kept."""
+    """The file's fields. `start`: version, order, feedback and prices, which are kept.
+
+    Leaves torch on one thread: how many share a sum decides its last bits.
+    """
+    torch.set_num_threads(1)
     torch.manual_seed(1)
     fields = {**_untrained(), **start}
     for turn in range(_ROUNDS):
