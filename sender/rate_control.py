@@ -9,6 +9,7 @@ nothing queues. A rung beyond what the link was seen to carry is tried after a p
 each time it proves too rich.
 """
 
+import math
 from dataclasses import replace
 
 from sender.delay_trend import DelayTrend
@@ -186,12 +187,12 @@ class RateControl:
     @property
     def shortage(self) -> str:
         """What to tell the user when the link is too thin."""
-        needed = self.cost.bps(self._points[-1]) / 1e3
+        needed = math.ceil(self.cost.bps(self._points[-1]) / 1e3)
         if self._cap_bps <= self._capacity_bps:
             found = f"the cap allows {self._cap_bps / 1e3:.0f} kbit/s"
         else:
             found = f"the link carries about {self._capacity_bps / 1e3:.0f} kbit/s"
-        return f"{found}, the call needs {needed:.0f}: picture and sound will suffer"
+        return f"{found}, the call needs {needed}: picture and sound will suffer"
 
     def message_sent(self, sequence: int, *, age_ms: float, now_ns: int) -> None:
         """A parameter message left now, so long after the capture of its last frame."""

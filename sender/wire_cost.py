@@ -5,8 +5,8 @@ from sender.operating_point import PRECISIONS, OperatingPoint
 DATA_HEADER_BYTES = 85
 """IP 20, UDP 8, DTLS 13 and 16, SCTP 12, DATA 16; SCTP pads to four bytes."""
 
-AUDIO_HEADER_BYTES = 52
-"""IP 20, UDP 8, RTP 12, its extension 8, SRTP 4."""
+AUDIO_HEADER_BYTES = 44
+"""IP 20, UDP 8, RTP 12, SRTP 4: no header extension is negotiated."""
 
 MESSAGE_HEADER_BYTES = 4
 IN_BAND_BYTES = 4

@@ -14,8 +14,8 @@ AUTO, CHANNEL = TransportChoice.AUTO, TransportChoice.DATA_CHANNEL
     ("limits", "kbps", "transport", "first_picture_s", "conceals"),
     [
         (VOICE, 100, CHANNEL, 1.5, 0.02),
-        (VOICE, 48, CHANNEL, 4, 0.05),
-        (VOICE, 24, CHANNEL, 12, 0.05),
+        (VOICE, 48, CHANNEL, 4, 0.10),
+        (VOICE, 24, CHANNEL, 12, 0.10),
         (VOICE, 24, AUTO, 10, 0.15),
         (VOICE, 18, AUTO, 25, 0.15),
         (VOICE, 16, AUTO, 30, 0.15),
@@ -30,6 +30,8 @@ def test_the_call_is_carried(
     first_picture_s: float,
     conceals: float,
 ) -> None:
+    """With room hardly a tick is a guess; on a thin link, where the rate is felt for, one in ten
+    at most, and where not even the lowest rung has room, one in seven."""
     call = SimulatedCall(limits, link(kbps), transport=transport)
     call.run(50)
     assert wire_kbps(call, 15) < 1.03 * kbps
