@@ -8,7 +8,7 @@ import pytest
 pytest.importorskip("torch", reason="needs torch (requirements/export.txt)")
 
 from export.codec_tables import FittedClip, effect_products, encoder_fields
-from export.training import codec_context
+from export.training import codec_context, codec_training
 from shared.codec_tables import BITSTREAM_VERSION, tables_from_fields
 from shared.face_model import FaceModel
 from shared.parameters import FaceParameters
@@ -36,11 +36,11 @@ def _trained() -> str:
     steps = PARAMETER_QUANTIZERS[Precision.STANDARD].steps
     products = effect_products(FaceModel.load(), clips, steps)
     start = {"version": BITSTREAM_VERSION, **encoder_fields(products)}
-    return json.dumps(codec_context.train_codec(clips, start, report=lambda line: None))
+    return json.dumps(codec_training.train_codec(clips, start, report=lambda line: None))
 
 
 def test_the_same_clips_give_the_same_tables(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(codec_context, "_STEPS", 6)
+    monkeypatch.setattr(codec_training, "_STEPS", 6)
     monkeypatch.setattr(codec_context, "_BATCH", 64)
     first = _trained()
     assert _trained() == first
