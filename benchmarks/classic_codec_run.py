@@ -1,8 +1,7 @@
 """Clips through the classic codecs and through Kilocall, in parallel processes."""
 
 import multiprocessing
-import os
-from collections.abc import Callable, Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from itertools import islice
@@ -15,12 +14,13 @@ from benchmarks.classic_codec import Codec, missing
 from benchmarks.classic_codec_rates import RateCurve, rate_curve
 from benchmarks.clip import Clip
 from benchmarks.driving import PolicySource
+from benchmarks.machine import usable_cores
 from benchmarks.offline_call import OfflineCall
 from benchmarks.picture_metrics import peak_signal_to_noise
 from benchmarks.structural_similarity import structural_similarity
 from benchmarks.wire_track import LEAST_FRAMES
 from sender.crop_image import crop_image
-from shared.errors import ArtifactError, KilocallError
+from shared.errors import ArtifactError
 from shared.face_model import FaceModel
 from shared.face_renderer import FaceRenderer
 from shared.generator import load_generator
@@ -28,6 +28,9 @@ from shared.parameters import CROP_SIZE
 
 _EVERY = 5
 """Pictures of a clip between two that are compared, as for the codecs."""
+
+_SECONDS_A_PICTURE = 0.55
+"""Of one core's time, for all codecs and rates."""
 
 _Result = TypeVar("_Result")
 
@@ -84,71 +87,69 @@ class PictureResults:
     rebuilt: RebuiltResult
 
 
+def estimated_seconds(clips: int, most_pictures: int) -> float:
+    """Roughly, as seen; of `run_codecs` at seven rates."""
+    return clips * most_pictures * _SECONDS_A_PICTURE / usable_cores()
+
+
 def run_codecs(
     clips: Sequence[Path],
     wire_rates_bps: Sequence[int],
     generator: str,
     *,
-    most_pictures: int | None = None,
-    on_progress: Callable[[float], None],
-) -> PictureResults:
+    most_pictures: int,
+) -> Generator[tuple[float, PictureResults], None, None]:
     """All clips through all codecs; a clip or codec that fails is named in the result.
 
-    `most_pictures` of each clip, from its start.
+    `most_pictures` of each clip, from its start. Yields, after each clip that is through one
+    codec, the share of the work that is over and its results so far.
     """
     # Fresh processes: threads of this one would not survive a fork.
     context = multiprocessing.get_context("spawn")
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    with ProcessPoolExecutor(cores, mp_context=context) as pool:
-        lacking = {codec: missing(codec) for codec in Codec}
-        curves = {
-            codec: {
-                clip: pool.submit(_curve, codec, clip, tuple(wire_rates_bps), most_pictures)
-                for clip in clips
-            }
-            for codec in Codec
-            if lacking[codec] is None
-        }
+    lacking = {codec: missing(codec) for codec in Codec}
+    with ProcessPoolExecutor(usable_cores(), mp_context=context) as pool:
         rebuilt = {clip: pool.submit(_rebuilt, clip, generator, most_pictures) for clip in clips}
+        curves: dict[Codec, dict[Path, Future[RateCurve]]] = {codec: {} for codec in Codec}
+        for clip in clips:
+            for codec in Codec:
+                if lacking[codec] is None:
+                    curves[codec][clip] = pool.submit(
+                        _curve, codec, clip, tuple(wire_rates_bps), most_pictures
+                    )
         everything: list[Future[RateCurve] | Future[tuple[float, float]]] = [
             *(future for of_codec in curves.values() for future in of_codec.values()),
             *rebuilt.values(),
         ]
-        for done, _ in enumerate(as_completed(everything), start=1):
-            on_progress(done / len(everything))
-        rows = []
-        for codec in Codec:
-            if (why := lacking[codec]) is not None:
-                rows.append(CodecResult(codec, {}, None, why))
-            else:
-                rows.append(_codec_result(codec, wire_rates_bps, *_gathered(curves[codec])))
-        pictures, failures = _gathered(rebuilt)
-    return PictureResults(
-        codecs=tuple(rows),
-        rebuilt=RebuiltResult(
-            generator=generator,
-            clips=len(pictures),
-            psnr_db=_mean([psnr for psnr, _ in pictures]),
-            ssim=_mean([ssim for _, ssim in pictures]),
-            why=failures,
-        ),
-    )
+        try:
+            for done, _ in enumerate(as_completed(everything), start=1):
+                codecs = tuple(
+                    CodecResult(codec, {}, None, why)
+                    if (why := lacking[codec]) is not None
+                    else _codec_result(codec, wire_rates_bps, *_gathered(curves[codec]))
+                    for codec in Codec
+                )
+                own = _rebuilt_result(generator, *_gathered(rebuilt))
+                yield done / len(everything), PictureResults(codecs, own)
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def _gathered(futures: dict[Path, Future[_Result]]) -> tuple[list[_Result], str | None]:
-    """What came of the clips, and what did not."""
+    """What came of the clips that are done, and what did not."""
     results: list[_Result] = []
     failures = []
     for clip, future in futures.items():
-        try:
+        if not future.done():
+            continue
+        if (error := future.exception()) is None:
             results.append(future.result())
-        except KilocallError as error:
+        else:
             failures.append(f"{clip.stem}: {error}")
     return results, "; ".join(failures) or None
 
 
 def _curve(
-    codec: Codec, path: Path, wire_rates_bps: tuple[int, ...], most_pictures: int | None
+    codec: Codec, path: Path, wire_rates_bps: tuple[int, ...], most_pictures: int
 ) -> RateCurve:
     clip = Clip.open(path)
     pictures = [frame.image for frame in islice(clip.frames(), most_pictures)]
@@ -157,7 +158,7 @@ def _curve(
     return rate_curve(codec, pictures, clip.rate, wire_rates_bps=wire_rates_bps)
 
 
-def _rebuilt(path: Path, generator: str, most_pictures: int | None) -> tuple[float, float]:
+def _rebuilt(path: Path, generator: str, most_pictures: int) -> tuple[float, float]:
     """Mean PSNR and SSIM over pictures with a face."""
     model = FaceModel.load()
     call = OfflineCall(FaceRenderer(model, load_generator(generator)))
@@ -176,6 +177,18 @@ def _rebuilt(path: Path, generator: str, most_pictures: int | None) -> tuple[flo
         raise ArtifactError("no face that could be rebuilt")
     psnr, ssim = np.mean(scores, axis=0)
     return float(psnr), float(ssim)
+
+
+def _rebuilt_result(
+    generator: str, pictures: list[tuple[float, float]], why: str | None
+) -> RebuiltResult:
+    return RebuiltResult(
+        generator=generator,
+        clips=len(pictures),
+        psnr_db=_mean([psnr for psnr, _ in pictures]),
+        ssim=_mean([ssim for _, ssim in pictures]),
+        why=why,
+    )
 
 
 def _codec_result(

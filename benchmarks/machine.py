@@ -47,7 +47,7 @@ def machine_facts() -> MachineFacts:
     """The facts of this machine, this working tree and now."""
     return MachineFacts(
         cpu=_cpu_model(),
-        cores=_usable_cores(),
+        cores=usable_cores(),
         system=f"{platform.system()} {platform.machine()}",
         python=platform.python_version(),
         versions=_versions(),
@@ -68,7 +68,8 @@ def _cpu_model() -> str:
     return next(models, platform.processor())
 
 
-def _usable_cores() -> int:
+def usable_cores() -> int:
+    """That this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

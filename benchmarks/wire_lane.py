@@ -178,7 +178,7 @@ class Lane:
         await asyncio.sleep(plan.seconds)
         after, end_ns = self._link.snapshot(), time.monotonic_ns()
         # What is still under way arrives before the receiver is asked.
-        await asyncio.sleep(2 * plan.conditions.delay_ms / 1e3)
+        await asyncio.sleep((2 * plan.conditions.delay_ms + plan.conditions.queue_ms) / 1e3)
         self._receiver.write_line(say(Word.COLLECT, str(shown_log)))
         await _expect(self._receiver, Word.DONE, _END_SECONDS)
         self._link.impair(LinkConditions())

@@ -79,6 +79,12 @@ class WirePlan:
     """Calls made at the same time, each over a link of its own: each takes some 10 % of a core."""
 
     @property
+    def call_count(self) -> int:
+        """Openings among them."""
+        openings = self.opening_seeds * len(self.opening_losses)
+        return self.calls_per_cell * len(self.cells) + openings
+
+    @property
     def estimated_seconds(self) -> float:
         """Of the calls and openings."""
         call = self.call_seconds + _CALL_OVERHEAD_SECONDS
@@ -114,7 +120,7 @@ def full_plan() -> WirePlan:
     return WirePlan(
         cells=tuple(cells),
         calls_per_cell=4,
-        call_seconds=25.0,
+        call_seconds=20.0,
         opening_losses=LOSSES,
         opening_seeds=20,
         lanes=4,

@@ -15,6 +15,10 @@ _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")
 """Okabe and Ito's, told apart by all eyes."""
 
 _OURS = "#000000"
+_LOSS_RANGE = (-2, 52)
+_RATE_RANGE = (6, 34)
+_MOST_FROZEN_PERCENT = 1.0
+"""The target at 30 % loss."""
 
 Value = Callable[[WireScores], float]
 Series = list[tuple[str, list[tuple[float, WireScores]]]]
@@ -43,9 +47,12 @@ def draw(report: WireReport, path: Path) -> None:
     )  # fmt: skip
     _lines(
         axes[0, 3], by_loss, "packets lost each way, %", "% of the time",
-        "Frozen while the driver moves —, late or lost frames - -",
-        lambda s: 100 * s.frozen, lambda s: 100 * (1 - s.delivered),
+        "Frozen while the driver moves", lambda s: 100 * s.frozen,
     )  # fmt: skip
+    axes[0, 3].set_ylim(top=max(2.0, axes[0, 3].get_ylim()[1]))
+    axes[0, 3].axhline(_MOST_FROZEN_PERCENT, color="grey", ls=":", lw=1)
+    for loss_axes in axes[0]:
+        loss_axes.set_xlim(*_LOSS_RANGE)
     by_rate = [
         *_series(report, Sweep.RATE, _rate_kbps),
         *_series(report, Sweep.VOICE_RATE, _rate_kbps),
@@ -55,6 +62,7 @@ def draw(report: WireReport, path: Path) -> None:
         "Thin links, capture to shown: p95 —, p50 - -",
         lambda s: s.shown_ms.p95, lambda s: s.shown_ms.p50,
     )  # fmt: skip
+    axes[1, 0].set_xlim(*_RATE_RANGE)
     _draw_openings(axes[1, 1], report)
     _draw_pictures(axes[1, 2], report, "PSNR, dB")
     _draw_pictures(axes[1, 3], report, "SSIM")
@@ -91,21 +99,29 @@ def _series(report: WireReport, sweep: Sweep, place: Callable[[Cell], float]) ->
 
 
 def _lines(
-    axes: Axes, series: Series, x: str, y: str, title: str, solid: Value, dashed: Value
+    axes: Axes,
+    series: Series,
+    x: str,
+    y: str,
+    title: str,
+    solid: Value,
+    dashed: Value | None = None,
 ) -> None:
     for number, (name, points) in enumerate(series):
         colour = _COLOURS[number % len(_COLOURS)]
         places = [place for place, _ in points]
         axes.plot(places, [solid(s) for _, s in points], "o-", color=colour, label=name, ms=4)
-        axes.plot(places, [dashed(s) for _, s in points], "o--", color=colour, ms=3, lw=1)
+        if dashed is not None:
+            axes.plot(places, [dashed(s) for _, s in points], "o--", color=colour, ms=3, lw=1)
     _finish(axes, x, y, title)
 
 
 def _finish(axes: Axes, x: str, y: str, title: str) -> None:
     axes.set(xlabel=x, ylabel=y)
     axes.set_title(title, fontsize=10)
-    axes.margins(y=0.12)  # what is written at the top lies on no line
-    axes.set_ylim(bottom=0)
+    # What is written at the top lies on no line.
+    highest = axes.dataLim.y1 if axes.has_data() else 0.0
+    axes.set_ylim(0, 1.15 * highest if highest > 0 else 1.0)
     axes.grid(alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
     if axes.has_data():
@@ -137,7 +153,7 @@ def _draw_openings(axes: Axes, report: WireReport) -> None:
                 xycoords=("data", "axes fraction"),
                 fontsize=8, ha="right", va="top", annotation_clip=True,
             )  # fmt: skip
-    axes.set_xlim(-2, 52)
+    axes.set_xlim(*_LOSS_RANGE)
     _finish(axes, "packets lost each way, %", "s", "Seconds to open both channels")
 
 

@@ -1,28 +1,26 @@
 """Makes the calls of a plan, several at a time, and gathers what they amount to."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+import os
+import signal
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.wire_lane import CallPlan, Lane, MeasuredCall, Opening
+from benchmarks.wire_actor import Actor
+from benchmarks.wire_lane import CallPlan, Lane, Opening
 from benchmarks.wire_plan import Cell, WirePlan, link
-from benchmarks.wire_scores import DrivenFace, WireScores, score
-from benchmarks.wire_track import RecordedTrack
+from benchmarks.wire_samples import CallSamples, DrivenFace, take_samples
+from benchmarks.wire_scores import WireScores, score
 from sender.parameter_transport import TransportChoice
-from shared.errors import KilocallError
 from shared.face_model import FaceModel
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Actor:
-    """A recording to play, and a file with its sound."""
-
-    track: RecordedTrack
-    clip: Path
-    has_sound: bool
+_START_ATTEMPTS = 3
+"""In a row, of a sender and a receiver that do not come up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +29,7 @@ class CellResult:
 
     cell: Cell
     scores: WireScores | None
-    """None when no call could be measured."""
+    """None when no call could be measured, or none has been yet."""
 
     why: str | None
     """What went wrong with calls that are left out of the scores."""
@@ -43,6 +41,8 @@ class OpeningResult:
 
     loss: float
     seeds: int
+    """That were tried."""
+
     median_s: float | None
     """None when half of them never opened."""
 
@@ -62,8 +62,12 @@ class OpeningResult:
 @dataclass(slots=True, eq=False)
 class _CellWork:
     cell: Cell
-    calls: list[tuple[MeasuredCall, Actor]] = field(default_factory=list)
+    samples: list[CallSamples] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
+
+    def result(self) -> CellResult:
+        scores = score(self.samples) if self.samples else None
+        return CellResult(self.cell, scores, _why(self.failures))
 
 
 @dataclass(slots=True, eq=False)
@@ -72,135 +76,173 @@ class _OpeningWork:
     openings: list[Opening] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
 
-
-Task = Callable[[Lane], Awaitable[None]]
-
-
-async def run_calls(
-    plan: WirePlan,
-    actors: Sequence[Actor],
-    model: FaceModel,
-    *,
-    with_tun: bool,
-    folder: Path,
-    on_progress: Callable[[float], None],
-) -> tuple[list[CellResult], list[OpeningResult]]:
-    """Everything of a plan; at least one actor.
-
-    `on_progress` hears which share of the calls is over. Raises ChildError, LaneError when a
-    sender and a receiver cannot even be started.
-    """
-    tracks = {}
-    for number, actor in enumerate(actors):
-        tracks[actor.clip] = folder / f"track-{number}.npz"
-        actor.track.save(tracks[actor.clip])
-    cells = [_CellWork(cell) for cell in plan.cells]
-    openings = [_OpeningWork(loss) for loss in plan.opening_losses]
-    queue: asyncio.Queue[tuple[Task, list[str]]] = asyncio.Queue()
-    for work in cells:
-        speaking = [actor for actor in actors if actor.has_sound or not work.cell.voice]
-        if not speaking:
-            work.failures.append("no clip with sound")
-            continue
-        for number in range(plan.calls_per_cell):
-            actor = speaking[number % len(speaking)]
-            call_plan = CallPlan(
-                track=tracks[actor.clip],
-                sound=actor.clip if work.cell.voice else None,
-                transport=work.cell.transport,
-                frames_per_message=work.cell.frames_per_message,
-                conditions=work.cell.conditions,
-                seed=1000 * number + 1,
-                settle_seconds=work.cell.settle_seconds,
-                seconds=plan.call_seconds,
-            )
-            queue.put_nowait((_measure(work, actor, call_plan), work.failures))
-    for opening in openings:
-        for seed in range(plan.opening_seeds):
-            opening_plan = CallPlan(
-                track=tracks[actors[0].clip],
-                sound=None,
-                transport=TransportChoice.DATA_CHANNEL,
-                frames_per_message=None,
-                conditions=link(loss=opening.loss),
-                seed=2 * seed + 1,
-                settle_seconds=0.0,
-                seconds=0.0,
-            )
-            queue.put_nowait((_open(opening, opening_plan), opening.failures))
-    total = queue.qsize()
-    async with asyncio.TaskGroup() as group:
-        for number in range(min(plan.lanes, total)):
-            lane_folder = folder / f"lane-{number}"
-            lane_folder.mkdir()
-            group.create_task(
-                _work(queue, lane_folder, with_tun, lambda: on_progress(1 - queue.qsize() / total))
-            )
-    faces = {actor.clip: DrivenFace.of(actor.track, model) for actor in actors}
-    return (
-        [_cell_result(work, faces) for work in cells],
-        [_opening_result(work) for work in openings],
-    )
+    def result(self) -> OpeningResult:
+        seconds = np.array([np.inf if o.seconds is None else o.seconds for o in self.openings])
+        signaling = [o.signaling_seconds for o in self.openings if o.signaling_seconds is not None]
+        return OpeningResult(
+            loss=self.loss,
+            seeds=len(seconds),
+            median_s=_rank(seconds, 50),
+            p95_s=_rank(seconds, 95),
+            signaling_median_s=_rank(np.array(signaling), 50),
+            never=sum(opening.seconds is None for opening in self.openings),
+            why=_why(self.failures),
+        )
 
 
-def _measure(work: _CellWork, actor: Actor, plan: CallPlan) -> Task:
-    async def task(lane: Lane) -> None:
-        work.calls.append((await lane.measure(plan), actor))
+@dataclass(frozen=True, slots=True, eq=False)
+class _Job:
+    """One call."""
 
-    return task
+    make: Callable[[Lane], Awaitable[None]]
+    failures: list[str]
+    """Where to say why it could not be made."""
 
 
-def _open(work: _OpeningWork, plan: CallPlan) -> Task:
-    async def task(lane: Lane) -> None:
+class WireRun:
+    """All calls of a plan: those made so far can be looked at, and kept, at any time."""
+
+    def __init__(self, plan: WirePlan, actors: Sequence[Actor], model: FaceModel) -> None:
+        """At least one actor."""
+        self._plan = plan
+        self._actors = actors
+        self._model = model
+        self._cells = [_CellWork(cell) for cell in plan.cells]
+        self._openings = [_OpeningWork(loss) for loss in plan.opening_losses]
+        self._results: dict[_CellWork, CellResult] = {}
+
+    @property
+    def cells(self) -> tuple[CellResult, ...]:
+        """Of the calls made so far."""
+        return tuple(self._results.get(work) or work.result() for work in self._cells)
+
+    @property
+    def openings(self) -> tuple[OpeningResult, ...]:
+        """Of those made so far."""
+        return tuple(work.result() for work in self._openings)
+
+    async def make_calls(
+        self, *, with_tun: bool, folder: Path, on_done: Callable[[float], None]
+    ) -> None:
+        """All of them; one that fails is a line in its row, and the others are made.
+
+        `on_done` hears after each which share of them is over.
+        """
+        # Fresh and nice: what is computed here shall not be in the way of the calls under way.
+        with ProcessPoolExecutor(
+            1, mp_context=get_context("spawn"), initializer=_stand_back
+        ) as scorer:
+            jobs = list(self._jobs(folder, scorer))
+            waiting, total = iter(jobs), len(jobs)
+            done = 0
+
+            def count() -> None:
+                nonlocal done
+                done += 1
+                on_done(done / total)
+
+            async with asyncio.TaskGroup() as group:
+                for number in range(min(self._plan.lanes, total)):
+                    lane_folder = folder / f"lane-{number}"
+                    lane_folder.mkdir()
+                    group.create_task(_work(waiting, lane_folder, with_tun, count))
+            for job in waiting:  # no lane is left
+                job.failures.append("not made: no sender and receiver could be started")
+                count()
+
+    def _jobs(self, folder: Path, scorer: ProcessPoolExecutor) -> Iterator[_Job]:
+        tracks = {}
+        for number, actor in enumerate(self._actors):
+            tracks[actor.clip] = folder / f"track-{number}.npz"
+            actor.track.save(tracks[actor.clip])
+        faces = {actor.clip: DrivenFace.of(actor.track, self._model) for actor in self._actors}
+        for work in self._cells:
+            speaking = [actor for actor in self._actors if actor.has_sound or not work.cell.voice]
+            if not speaking:
+                work.failures.append("no clip with sound")
+                continue
+            for number in range(self._plan.calls_per_cell):
+                actor = speaking[number % len(speaking)]
+                plan = CallPlan(
+                    track=tracks[actor.clip],
+                    sound=actor.clip if work.cell.voice else None,
+                    transport=work.cell.transport,
+                    frames_per_message=work.cell.frames_per_message,
+                    conditions=work.cell.conditions,
+                    seed=1000 * number + 1,
+                    settle_seconds=work.cell.settle_seconds,
+                    seconds=self._plan.call_seconds,
+                )
+                yield _Job(self._measure(work, faces[actor.clip], plan, scorer), work.failures)
+        for opening in self._openings:
+            for seed in range(self._plan.opening_seeds):
+                plan = CallPlan(
+                    track=tracks[self._actors[0].clip],
+                    sound=None,
+                    transport=TransportChoice.DATA_CHANNEL,
+                    frames_per_message=None,
+                    conditions=link(loss=opening.loss),
+                    seed=2 * seed + 1,
+                    settle_seconds=0.0,
+                    seconds=0.0,
+                )
+                yield _Job(_open(opening, plan), opening.failures)
+
+    def _measure(
+        self, work: _CellWork, face: DrivenFace, plan: CallPlan, scorer: ProcessPoolExecutor
+    ) -> Callable[[Lane], Awaitable[None]]:
+        async def make(lane: Lane) -> None:
+            call = await lane.measure(plan)
+            loop = asyncio.get_running_loop()
+            work.samples.append(await loop.run_in_executor(scorer, take_samples, call, face))
+            self._results[work] = work.result()
+
+        return make
+
+
+def _open(work: _OpeningWork, plan: CallPlan) -> Callable[[Lane], Awaitable[None]]:
+    async def make(lane: Lane) -> None:
         work.openings.append(await lane.open(plan))
 
-    return task
+    return make
 
 
 async def _work(
-    queue: asyncio.Queue[tuple[Task, list[str]]],
-    folder: Path,
-    with_tun: bool,
-    on_done: Callable[[], None],
+    waiting: Iterator[_Job], folder: Path, with_tun: bool, on_done: Callable[[], None]
 ) -> None:
-    """Call after call; after one that failed with a sender and a receiver started anew."""
+    """Call after call; after one that failed with a sender and a receiver started anew. Ends
+    early, its job counted as failed, when these do not come up."""
     lane: Lane | None = None
+    attempts = 0
     try:
-        while not queue.empty():
-            task, failures = queue.get_nowait()
-            lane = lane or await Lane.start(folder, with_tun=with_tun)
+        while attempts < _START_ATTEMPTS and (job := next(waiting, None)) is not None:
             try:
-                await task(lane)
-            except KilocallError as error:
-                failures.append(str(error).splitlines()[-1])
-                await lane.close()
-                lane = None
+                if lane is None:
+                    attempts += 1
+                    lane = await Lane.start(folder, with_tun=with_tun)
+                    attempts = 0
+                await job.make(lane)
+            except Exception as error:  # whatever it is: the other calls are still worth making
+                job.failures.append(_line(error))
+                if lane is not None:
+                    await lane.close()
+                    lane = None
             on_done()
     finally:
         if lane is not None:
             await lane.close()
 
 
-def _cell_result(work: _CellWork, faces: dict[Path, DrivenFace]) -> CellResult:
-    scores = (
-        score([(call, faces[actor.clip]) for call, actor in work.calls]) if work.calls else None
-    )
-    return CellResult(work.cell, scores, _why(work.failures))
+def _stand_back() -> None:
+    # Ctrl-C is for the benchmark alone.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.nice(10)
 
 
-def _opening_result(work: _OpeningWork) -> OpeningResult:
-    never = sum(opening.seconds is None for opening in work.openings)
-    seconds = np.array([np.inf if o.seconds is None else o.seconds for o in work.openings])
-    signaling = [o.signaling_seconds for o in work.openings if o.signaling_seconds is not None]
-    return OpeningResult(
-        loss=work.loss,
-        seeds=len(seconds),
-        median_s=_rank(seconds, 50),
-        p95_s=_rank(seconds, 95),
-        signaling_median_s=_rank(np.array(signaling), 50),
-        never=never,
-        why=_why(work.failures),
-    )
+def _line(error: Exception) -> str:
+    """The last line of its text: those before tell of the way there."""
+    lines = str(error).splitlines()
+    return lines[-1] if lines else type(error).__name__
 
 
 def _rank(values: np.ndarray, percent: float) -> float | None:

@@ -8,7 +8,8 @@ from benchmarks import wire_lane
 from benchmarks.wire_job import Word, say
 from benchmarks.wire_lane import CallPlan, Lane, LaneError, why_no_tun_link
 from benchmarks.wire_plan import link
-from benchmarks.wire_scores import DrivenFace, score
+from benchmarks.wire_samples import DrivenFace, take_samples
+from benchmarks.wire_scores import score
 from sender.parameter_transport import TransportChoice
 from shared.face_model import FaceModel
 from tests.wire_recording import nodding_track
@@ -38,7 +39,7 @@ async def test_calls_are_opened_and_measured(tmp_path: Path, with_tun: bool) -> 
     assert opening.seconds is not None
     assert opening.signaling_seconds is not None
     assert 0 < opening.signaling_seconds < opening.seconds
-    scores = score([(call, DrivenFace.of(track, FaceModel.load()))])
+    scores = score([take_samples(call, DrivenFace.of(track, FaceModel.load()))])
     assert scores.delivered == 1
     assert scores.lost == 0
     # A message has at least 77 bytes of headers; on a busy machine some frames come too late.

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from benchmarks import wire
 from benchmarks.classic_codec import Codec
 from benchmarks.classic_codec_run import CodecCell, CodecResult, PictureResults, RebuiltResult
 from benchmarks.clip import Clip
 from benchmarks.json_file import write_json
 from benchmarks.machine import machine_facts
+from benchmarks.wire_actor import record_actors
 from benchmarks.wire_plan import Cell, Sweep, full_plan, link, quick_plan
 from benchmarks.wire_plot import draw
 from benchmarks.wire_report import WireReport
@@ -47,6 +47,7 @@ def _report(pictures: PictureResults | None) -> WireReport:
         data="test",
         emulator="relay (no /dev/net/tun)",
         quick=True,
+        finished=False,
         plan=quick_plan(),
         actors=("a",),
         left_out={"b": "no face in 60 frames, one is needed"},
@@ -64,6 +65,7 @@ def _report(pictures: PictureResults | None) -> WireReport:
             OpeningResult(0.5, 20, None, None, None, 14, None),
         ),
         pictures=pictures,
+        most_pictures=75,
         seconds=600.0,
         load_average=(0.1, 1.0),
     )
@@ -71,10 +73,13 @@ def _report(pictures: PictureResults | None) -> WireReport:
 
 def _pictures() -> PictureResults:
     reached = CodecCell(16, 30.1, 0.9, 23_000.0, 12.5, 0.5, 5_000.0)
+    some = CodecCell(9, 28.2, 0.8, 15_000.0, 8.3, 0.5, 5_000.0)
     floor = CodecCell(0, None, None, None, None, None, 14_000.0)
     return PictureResults(
         codecs=(
-            CodecResult(Codec.X264, {12_000: floor, 24_000: reached}, 2_400.0, "c: cut off"),
+            CodecResult(
+                Codec.X264, {12_000: floor, 16_000: some, 24_000: reached}, 2_400.0, "c: cut off"
+            ),
             CodecResult(Codec.AV1, {}, None, "PyAV 18 is built without libsvtav1"),
         ),
         rebuilt=RebuiltResult("warp", 16, 20.7, 0.82, None),
@@ -92,8 +97,12 @@ def test_tables_say_what_was_found_and_what_is_lacking() -> None:
     for part in (
         "link emulator: relay (no /dev/net/tun)",
         "left out: b: no face in 60 frames, one is needed",
-        "no clip with sound",
-        "2 calls: lost",
+        "interrupted: this is what was measured until then",
+        "rate 16, voice: 0 calls measured; no clip with sound",
+        "loss 30%, delay 30±6, rate -: 1 calls measured; 2 calls: lost",
+        "9 of 16 clips",
+        "the first 75 pictures of a clip at most; packets of up to 1200 B and 40 B of IPv4",
+        "not measured",
         "floor 14 kbit/s",
         "30.1 dB",
         "12.5/s x0.5",
@@ -115,6 +124,8 @@ def test_json_holds_everything(tmp_path: Path) -> None:
     assert found["cells"][1]["scores"]["error_px"] is None
     assert found["cells"][2]["why"] == "no clip with sound"
     assert found["pictures"]["codecs"][0]["cells"]["24000"]["psnr_db"] == 30.1
+    assert not found["finished"]
+    assert {target["verdict"] for target in found["targets"]} == {"met", "not measured"}
     assert set(found["codec_settings"]) == {"x264", "VP9", "AV1"}
 
 
@@ -135,13 +146,16 @@ def test_plans_vary_what_they_promise() -> None:
     assert all(c.voice or c.transport is _CHANNEL for c in plan.cells)
     assert len(set(plan.cells)) == len(plan.cells)
     assert plan.opening_seeds == 20
-    assert quick_plan().estimated_seconds < 60 < plan.estimated_seconds < 2400
+    assert plan.call_count == 4 * 45 + 6 * 20
+    # All in all 40 minutes on two cores, codecs too.
+    assert quick_plan().estimated_seconds < 60 < plan.estimated_seconds
+    assert plan.estimated_seconds + 16 * 125 * 0.55 / 2 < 2400
 
 
 def test_clips_that_cannot_play_are_named(tmp_path: Path) -> None:
     path = tmp_path / "broken.mp4"
     path.write_bytes(b"no video")
     with pytest.raises(ArtifactError, match="no clip that can be played, one with a face"):
-        wire._record([path], 1, FaceModel.load(), lambda share: None)
+        record_actors([path], 1, FaceModel.load(), lambda share: None)
     with pytest.raises(ArtifactError):
         Clip.open(path)

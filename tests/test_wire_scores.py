@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from benchmarks.link_model import LinkConditions, LinkCount
 from benchmarks.wire_lane import CallPlan, MeasuredCall
 from benchmarks.wire_log import SentCall, ShownCall
-from benchmarks.wire_scores import DrivenFace, at_times, frozen_ticks, score
+from benchmarks.wire_samples import DrivenFace, at_times, frozen_ticks, take_samples
+from benchmarks.wire_scores import score
 from receiver.parameter_track import SampleKind
 from sender.parameter_transport import TransportChoice
 from shared.face_model import FaceModel
@@ -94,7 +95,7 @@ def test_a_call_is_scored() -> None:
         forward=LinkCount(packets=100, lost=50, data_bytes=10_000, audio_bytes=20_000),
         reverse=LinkCount(packets=40, data_bytes=2_000, connection_bytes=500),
     )  # fmt: skip
-    scores = score([(call, face), (call, face)])
+    scores = score([take_samples(call, face)] * 2)
     assert (scores.calls, scores.seconds) == (2, 8.0)
     assert scores.forward_bps == 8 * (10_000 + 600) / 4
     assert scores.in_band_bps == 8 * 600 / 4
