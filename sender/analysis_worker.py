@@ -131,6 +131,7 @@ class AnalysisWorker:
 
     def _apply(self, point: OperatingPoint) -> None:
         self._planner.frames_per_message = point.frames_per_message
+        self._planner.repeated = point.repeated
         self._encoder.precision = point.precision
         self._spacing.frame_rate_hz = point.frame_rate_hz if point.is_thinned else None
 
@@ -181,18 +182,23 @@ class AnalysisWorker:
         messages = []
         for message in planned:
             start_ns = time.perf_counter_ns()
-            encoded = self._encoder.encode(message.frames, set_id=message.set_id, hold=message.hold)
+            encoded = self._encoder.encode(
+                message.frames,
+                set_id=message.set_id,
+                hold=message.hold,
+                repeated=message.repeated,
+            )
             self._metrics.observe_ms(Stage.ENCODE, (time.perf_counter_ns() - start_ns) / 1e6)
             messages.append(
                 EncodedMessage(
                     data=encoded,
                     sequence=sequence_add(self._encoder.next_sequence, -1),
                     capture_time=message.frames[-1].capture_time,
-                    frame_count=len(message.frames),
+                    frame_count=len(self._encoder.reconstructed),
                     hold=message.hold,
                 )
             )
-            self._metrics.count("frames_sent", increment=len(message.frames))
+            self._metrics.count("frames_sent", increment=len(message.frames) - message.repeated)
             self._metrics.count("messages_sent")
             self._metrics.count("payload_bytes", increment=len(encoded))
         return tuple(messages)

@@ -15,7 +15,7 @@ class EncodedMessage:
     """Of its last frame, 90 kHz ticks modulo 2^32."""
 
     frame_count: int
-    """1..3."""
+    """1..3, a repeated one among them."""
 
     hold: bool
     """The last one before a pause."""

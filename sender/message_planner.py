@@ -28,6 +28,9 @@ class OutgoingMessage:
     hold: bool
     """The last one before a pause."""
 
+    repeated: int = 0
+    """The first so many frames were in the message before."""
+
 
 class MessagePlanner:
     """Groups frames into messages and stops while the face is still or gone.
@@ -40,9 +43,13 @@ class MessagePlanner:
     def __init__(self) -> None:
         self.frames_per_message = NORMAL_FRAMES_PER_MESSAGE
         """1..3; may change at any time."""
+        self.repeated = 0
+        """Frames of the message before to send again, 0 or 1; may change at any time."""
         self._waiting: list[FaceParameters] = []
         self._set_id = 0
         self._newest: FaceParameters | None = None
+        self._last_sent: FaceParameters | None = None
+        """Of the same set and the same movement: what a message may repeat."""
         self._stillness = StillnessDetector()
         self._holding = False
         self._sent_ns = 0
@@ -61,7 +68,7 @@ class MessagePlanner:
         if self._waiting and set_id != self._set_id:
             due.append(self._message(hold=False, time_ns=time_ns))
         if set_id != self._set_id:
-            self._holding = False
+            self._holding, self._last_sent = False, None
             self._stillness.reset()
         self._set_id, self._newest = set_id, parameters
         still = self._stillness.update(parameters, time_ns)
@@ -95,7 +102,7 @@ class MessagePlanner:
     def restart(self) -> None:
         """A new receiver: whatever waits is of no use to it."""
         self._waiting.clear()
-        self._holding = False
+        self._holding, self._last_sent = False, None
         self._stillness.reset()
 
     def _message(self, *, hold: bool, time_ns: int) -> OutgoingMessage:
@@ -104,7 +111,12 @@ class MessagePlanner:
         self._keep_alive_ns = KEEP_ALIVE_NS if announced or not hold else FIRST_KEEP_ALIVE_NS
         self._announced = hold
         self._sent_ns = time_ns
-        return OutgoingMessage(frames, self._set_id, hold)
+        again = self._last_sent if self.repeated else None
+        # A message of a pause is repeated itself; what came before it is long shown.
+        self._last_sent = None if hold else frames[-1]
+        if again is None or len(frames) == FRAMES_PER_MESSAGE[-1]:
+            return OutgoingMessage(frames, self._set_id, hold)
+        return OutgoingMessage((again, *frames), self._set_id, hold, repeated=1)
 
 
 def _moved(parameters: FaceParameters, capture_time: int) -> FaceParameters:

@@ -34,13 +34,17 @@ class OperatingPoint:
     precision: Precision = PRECISIONS[0]
     """Of the parameters."""
 
+    repeated: int = 0
+    """Frames of the message before that each message begins with, 0 or 1."""
+
     is_thinned: bool = False
     """Whether `frame_rate_hz` is less than the source gives."""
 
     def __str__(self) -> str:
         frames = f"{self.frames_per_message} a message, at most {self.frame_rate_hz:g} a second"
         sound = f"sound {self.audio_bitrate_bps / 1e3:g} kbit/s in {self.audio_packet_ms} ms"
-        return f"frames {frames}; {sound}"
+        again = ", each sent twice" if self.repeated else ""
+        return f"frames {frames}{again}; {sound}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +67,10 @@ def ladder(
 ) -> tuple[OperatingPoint, ...]:
     """The operating points of a call, from rich to thin, in the order of what each step saves.
 
-    Under loss the first one has one frame a message: a lost message then costs one frame, which
-    lies between two that came. In-band a message has no headers of its own to save: one frame a
-    message is normal there, and more come last.
+    Under loss the first one has one frame a message, and the frame of the message before once
+    more: 5 bytes bring back most of what is lost (`benchmarks/repeat_trial.py`). Without it, a
+    lost message costs one frame, which lies between two that came. In-band a message has no
+    headers of its own to save: one frame a message is normal there, and more come last.
     """
     fixed = limits.frames_per_message
     point = OperatingPoint(
@@ -93,4 +98,8 @@ def ladder(
     points += [replace(points[-1], precision=precision) for precision in PRECISIONS[1:]]
     if fixed is None and is_in_band:
         points.append(replace(points[-1], frames_per_message=NORMAL_FRAMES_PER_MESSAGE))
+    # Messages that share a packet of sound are lost together.
+    is_alone = not is_in_band or limits.audio_packet_ms * limits.frame_rate_hz <= 1000
+    if is_lossy and is_alone and point.frames_per_message == 1:
+        points.insert(0, replace(point, repeated=1))
     return tuple(points)

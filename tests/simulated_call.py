@@ -107,7 +107,8 @@ class SimulatedCall:
             FrameSpacing(),
             FaceEncoder(),
         )
-        self._transport = ParameterTransport(transport, metrics=Metrics())
+        self.metrics = Metrics()
+        self._transport = ParameterTransport(transport, metrics=self.metrics)
         self._transport.receiver_reads(IN_BAND_VERSION)
         self._point: OperatingPoint | None = None
         self._sent_bytes = 0
@@ -191,6 +192,7 @@ class SimulatedCall:
             self._point = self.rate.point
             self.record.points.append((self.now_ns, self._point))
             self._planner.frames_per_message = self._point.frames_per_message
+            self._planner.repeated = self._point.repeated
             self._encoder.precision = self._point.precision
             self._spacing.frame_rate_hz = (
                 self._point.frame_rate_hz if self._point.is_thinned else None
@@ -220,12 +222,14 @@ class SimulatedCall:
 
         def analysed() -> None:
             for planned in self._planner.add(face, 0, captured_ns):
-                data = self._encoder.encode(planned.frames, set_id=0, hold=planned.hold)
+                data = self._encoder.encode(
+                    planned.frames, set_id=0, hold=planned.hold, repeated=planned.repeated
+                )
                 message = EncodedMessage(
                     data=data,
                     sequence=sequence_add(self._encoder.next_sequence, -1),
                     capture_time=planned.frames[-1].capture_time,
-                    frame_count=len(planned.frames),
+                    frame_count=len(self._encoder.reconstructed),
                     hold=planned.hold,
                 )
                 for routed in self._transport.take(message, self.now_ns):

@@ -1,5 +1,7 @@
 """Frames share messages, stillness stops them."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -41,6 +43,35 @@ def test_a_moving_face_sends_every_frame_once_in_order(frames: int) -> None:
     assert times == [index * 3600 for index in range(30)]
     assert {len(message.frames) for message in messages} == {frames}
     assert not any(message.hold for message in messages)
+
+
+def test_the_frame_before_is_sent_again_where_that_is_asked_for() -> None:
+    planner = planner_of(1)
+    planner.repeated = 1
+    messages = feed(planner, 4) + feed(planner, 3, start=4, set_id=1)
+    assert [message.repeated for message in messages] == [0, 1, 1, 1, 0, 1, 1]
+    for before, message in itertools.pairwise(messages):
+        assert len(message.frames) == 1 + message.repeated
+        if message.repeated:
+            assert message.frames[0] is before.frames[-1]
+
+
+def test_nothing_from_before_a_pause_or_for_another_receiver_is_sent_again() -> None:
+    planner = planner_of(1)
+    planner.repeated = 1
+    messages = feed(planner, 50, moving=False)
+    assert messages[0].repeated == 0
+    first_hold = next(i for i, message in enumerate(messages) if message.hold)
+    assert [message.repeated for message in messages[first_hold:]] == [1, 0, 0]
+    assert [message.repeated for message in feed(planner, 2, start=50)] == [0, 1]
+    planner.restart()
+    assert [message.repeated for message in feed(planner, 2, start=52)] == [0, 1]
+
+
+def test_a_full_message_repeats_nothing() -> None:
+    planner = planner_of(3)
+    planner.repeated = 1
+    assert {(len(m.frames), m.repeated) for m in feed(planner, 12)} == {(3, 0)}
 
 
 def test_a_still_face_is_announced_and_then_kept_alive_once_a_second() -> None:

@@ -25,6 +25,7 @@ def test_with_sound() -> None:
     points = ladder(CallLimits(has_sound=True), is_lossy=True)
     assert [described(point) for point in points] == [
         (1, 20, 25, 16_000, STANDARD),
+        (1, 20, 25, 16_000, STANDARD),
         (2, 20, 25, 16_000, STANDARD),
         (3, 20, 25, 16_000, STANDARD),
         (3, 40, 25, 16_000, STANDARD),
@@ -36,7 +37,26 @@ def test_with_sound() -> None:
         (3, 60, 10, 6_000, STANDARD),
         (3, 60, 10, 6_000, COARSE),
     ]
-    assert ladder(CallLimits(has_sound=True)) == points[1:]
+    assert ladder(CallLimits(has_sound=True)) == points[2:]
+    assert [point.repeated for point in points] == [1] + [0] * (len(points) - 1)
+
+
+@pytest.mark.parametrize(
+    ("limits", "is_in_band", "repeated"),
+    [
+        (CallLimits(has_sound=True), True, 1),
+        (CallLimits(has_sound=True, audio_packet_ms=40), True, 1),
+        (CallLimits(has_sound=True, audio_packet_ms=60), True, 0),  # two messages a packet
+        (CallLimits(has_sound=True, audio_packet_ms=60), False, 1),
+        (CallLimits(has_sound=False, frames_per_message=1), False, 1),
+        (CallLimits(has_sound=False, frames_per_message=2), False, 0),
+    ],
+)
+def test_frames_are_sent_twice_where_messages_are_lost_one_by_one(
+    limits: CallLimits, is_in_band: bool, repeated: int
+) -> None:
+    assert ladder(limits, is_lossy=True, is_in_band=is_in_band)[0].repeated == repeated
+    assert all(point.repeated == 0 for point in ladder(limits, is_in_band=is_in_band))
 
 
 def test_in_band_frames_share_a_message_last() -> None:

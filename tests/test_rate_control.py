@@ -98,13 +98,15 @@ def test_random_loss_is_not_congestion(loss: float, steps: int) -> None:
     assert not any(thin for _, thin in call.record.thin)
 
 
-def test_a_link_full_from_the_start_is_found_out_and_told_once() -> None:
-    """It shows no queue: its delay was never seen without one."""
+def test_a_link_full_from_the_start_is_found_out_and_told() -> None:
+    """It shows no queue: its delay was never seen without one. The notice does not flicker: one
+    try of a richer rung may end it for a while."""
     call = SimulatedCall(VOICE, link(12), transport=AUTO)
     call.run(90)
     assert call.rate.point in ladder(VOICE, is_in_band=True)[-2:]
     assert call.record.thin[0][0] < START_NS + 12 * SECOND
-    assert [thin for _, thin in call.record.thin] == [True]
+    assert call.record.thin[-1][1]
+    assert len(call.record.thin) <= 3
     assert wire_kbps(call, 30) < 22
     assert re.match(r"the link carries about 12 kbit/s, the call needs 1\d: ", call.rate.shortage)
 
