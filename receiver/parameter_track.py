@@ -7,18 +7,16 @@ from enum import Enum
 import numpy as np
 from numpy.typing import NDArray
 
+from receiver.face_motion import is_cut
+from receiver.interpolation import interpolate
 from shared.clock import TICKS_PER_SECOND
-from shared.parameters import EXPRESSION_SIZE, FaceParameters
-from shared.rotation import matrix_from_rotation_vector, rotation_vector_from_matrix
+from shared.parameters import FaceParameters
 
 SPAN_TICKS = 2 * TICKS_PER_SECOND
 """Frames older than the newest by more than this are forgotten, but for the last of them."""
 
 MAX_FRAMES = 256
 """A bound for a peer that sends a frame every few ticks; 2 s at 120 fps fit."""
-
-ROTATION = slice(EXPRESSION_SIZE + 1, EXPRESSION_SIZE + 4)
-"""Where the rotation vector lies among the 35 floats."""
 
 
 class SampleKind(Enum):
@@ -27,7 +25,7 @@ class SampleKind(Enum):
     EXACT = "exact"
     INTERPOLATED = "interpolated"
     STALE = "stale"
-    """No later frame of the set is there: the newest one, unchanged."""
+    """No later frame of the set and the shot is there: the newest one, unchanged."""
     HELD = "held"
     """The same after a message that announced a pause: right, however old."""
 
@@ -115,17 +113,40 @@ class ParameterTrack:
         return best if abs(best - time) <= reach_ticks else None
 
     def before(self, time: int, count: int) -> list[TrackFrame]:
-        """Up to `count` frames at or before `time`, oldest first, all of the newest one's set."""
-        index = bisect_left(self._times, time + 1)
-        frames = self._frames[max(index - count, 0) : index]
-        return [frame for frame in frames if frame.set_id == frames[-1].set_id]
+        """Up to `count` frames at or before `time`, oldest first, without a break in between."""
+        end = bisect_left(self._times, time + 1)
+        start = max(end - 1, 0)
+        while start > max(end - count, 0) and self._continues(start):
+            start -= 1
+        return self._frames[start:end]
+
+    def after(self, time: int, count: int) -> list[TrackFrame]:
+        """Up to `count` frames after `time`, oldest first, without a break since the one before."""
+        start = end = bisect_left(self._times, time + 1)
+        while end < min(start + count, len(self._frames)) and self._continues(end):
+            end += 1
+        return self._frames[start:end]
+
+    def breaks(self, start: int, end: int) -> bool:
+        """Whether a frame after `start`, until `end`, does not continue the one before it."""
+        first, last = bisect_left(self._times, start + 1), bisect_left(self._times, end + 1)
+        return not all(self._continues(index) for index in range(first, last))
+
+    def _continues(self, index: int) -> bool:
+        """Whether a frame shows the same crop as the one before it, and no cut lies between."""
+        if index == 0:
+            return True
+        earlier, later = self._frames[index - 1 : index + 1]
+        return later.set_id == earlier.set_id and not is_cut(
+            earlier.vector, later.vector, later.time - earlier.time
+        )
 
     def sample(self, time: int) -> Sample | None:
         """The parameters at `time`: exact, linear between neighbours, else the newest before.
 
-        None before the first frame. Frames of different sets are never mixed: their crops
-        differ. Across an announced pause the held frame stays; it does not drift towards the
-        next one.
+        None before the first frame. Frames of different sets are never mixed, as their crops
+        differ, nor are those on both sides of a cut. Across an announced pause the held frame
+        stays; it does not drift towards the next one.
         """
         index = bisect_left(self._times, time + 1)
         if index == 0:
@@ -136,46 +157,9 @@ class ParameterTrack:
         if earlier.hold:
             kind = SampleKind.HELD
         vector = earlier.vector
-        if kind is SampleKind.STALE and index < len(self._frames):
+        between = kind is SampleKind.STALE and index < len(self._frames)
+        if between and self._continues(index):
             later = self._frames[index]
-            if later.set_id == earlier.set_id:
-                kind = SampleKind.INTERPOLATED
-                vector = interpolate(vector, later.vector, age / (later.time - earlier.time))
+            kind = SampleKind.INTERPOLATED
+            vector = interpolate(vector, later.vector, age / (later.time - earlier.time))
         return Sample(kind=kind, set_id=earlier.set_id, vector=vector, age_ticks=age)
-
-
-def interpolate(
-    start: NDArray[np.float64], end: NDArray[np.float64], weight: float
-) -> NDArray[np.float64]:
-    """(35,) between two frames, weight in [0, 1]: linear, the rotation along the great arc."""
-    vector = start + (end - start) * weight
-    vector[ROTATION] = interpolate_rotation(start[ROTATION], end[ROTATION], weight)
-    return vector
-
-
-def interpolate_rotation(
-    start: NDArray[np.float64], end: NDArray[np.float64], weight: float
-) -> NDArray[np.float64]:
-    """(3,) rotation vector between two, at constant angular velocity (slerp)."""
-    first = matrix_from_rotation_vector(start)
-    between = rotation_vector_from_matrix(first.T @ matrix_from_rotation_vector(end))
-    turned: NDArray[np.float64] = rotation_vector_from_matrix(
-        first @ matrix_from_rotation_vector(between * weight)
-    )
-    return turned
-
-
-def nearest_rotation(
-    rotation: NDArray[np.float64], anchor: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """The vector of the same rotation that lies nearest to `anchor`: norms may exceed pi.
-
-    Rotation vectors jump at norm pi; differences of vectors are small turns only after this.
-    """
-    angle = float(np.linalg.norm(rotation))
-    if angle < 1e-9:
-        return rotation
-    axis = rotation / angle
-    turns = round((float(axis @ anchor) - angle) / (2 * np.pi))
-    nearest: NDArray[np.float64] = rotation + axis * (2 * np.pi * turns)
-    return nearest

@@ -6,12 +6,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from receiver.concealment import motion_px
+from receiver.face_motion import MOTION_PX
 from receiver.frame_player import FramePlayer
 from receiver.parameter_track import SampleKind
 from shared.codec import FaceDecoder, FaceEncoder
 from shared.errors import MissingBaseError
-from shared.face_model import FaceModel
 from shared.parameters import FaceParameters
 from shared.receiver_report import ReceiverReport
 
@@ -20,8 +19,6 @@ PERIOD_NS, PERIOD_TICKS = 40 * MS, 3600
 TRANSIT_NS = 50 * MS
 BEGIN_NS = 10_000 * MS
 """Of every outage."""
-
-WEIGHTS_PX = motion_px(FaceModel.load())
 
 
 class Watched:
@@ -83,7 +80,7 @@ class Watched:
     def speeds_px(self) -> list[tuple[int, float]]:
         """(now ns, motion since the tick before)."""
         return [
-            (later[0], float(np.linalg.norm((later[3] - earlier[3]) * WEIGHTS_PX)))
+            (later[0], float(np.linalg.norm((later[3] - earlier[3]) * MOTION_PX)))
             for earlier, later in itertools.pairwise(self.ticks)
         ]
 

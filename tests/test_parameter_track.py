@@ -5,14 +5,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from receiver.interpolation import interpolate_rotation, nearest_rotation
 from receiver.parameter_track import (
     MAX_FRAMES,
     SPAN_TICKS,
     ParameterTrack,
     SampleKind,
     TrackFrame,
-    interpolate_rotation,
-    nearest_rotation,
 )
 from shared.rotation import matrix_from_rotation_vector, rotation_vector_from_matrix
 
@@ -27,18 +26,18 @@ def test_exact_interpolated_and_stale() -> None:
     track = ParameterTrack()
     assert track.sample(0) is None
     track.insert(frame(0, 0.0))
-    track.insert(frame(PERIOD, 0.4))
+    track.insert(frame(PERIOD, 0.04))
     assert track.sample(-1) is None
     exact = track.sample(PERIOD)
     assert exact is not None
-    assert (exact.kind, exact.age_ticks, exact.vector[0]) == (SampleKind.EXACT, 0, 0.4)
+    assert (exact.kind, exact.age_ticks, exact.vector[0]) == (SampleKind.EXACT, 0, 0.04)
     between = track.sample(PERIOD // 4)
     assert between is not None
     assert between.kind is SampleKind.INTERPOLATED
-    assert between.vector == pytest.approx(np.full(35, 0.1))
+    assert between.vector == pytest.approx(np.full(35, 0.01))
     stale = track.sample(3 * PERIOD)
     assert stale is not None
-    assert (stale.kind, stale.age_ticks, stale.vector[0]) == (SampleKind.STALE, 2 * PERIOD, 0.4)
+    assert (stale.kind, stale.age_ticks, stale.vector[0]) == (SampleKind.STALE, 2 * PERIOD, 0.04)
 
 
 def test_a_held_frame_stays_until_the_next() -> None:
@@ -60,6 +59,23 @@ def test_sets_are_never_mixed() -> None:
     assert [held.set_id for held in track.before(PERIOD, 4)] == [2]
 
 
+def test_the_sides_of_a_cut_are_never_mixed() -> None:
+    track = ParameterTrack()
+    for index, value in enumerate([0.0, 0.01, 0.5, 0.51, 0.52]):
+        track.insert(frame(index * PERIOD, value))
+    sample = track.sample(3 * PERIOD // 2)
+    assert sample is not None
+    assert (sample.kind, sample.vector[0]) == (SampleKind.STALE, 0.01)
+    assert [known.vector[0] for known in track.before(3 * PERIOD, 9)] == [0.5, 0.51]
+    assert [known.vector[0] for known in track.before(PERIOD, 9)] == [0.0, 0.01]
+    assert [known.vector[0] for known in track.after(0, 9)] == [0.01]
+    assert track.after(PERIOD, 9) == []
+    assert [known.vector[0] for known in track.after(2 * PERIOD, 1)] == [0.51]
+    assert not track.breaks(0, PERIOD)
+    assert track.breaks(PERIOD, 2 * PERIOD)
+    assert not track.breaks(2 * PERIOD, 9 * PERIOD)
+
+
 @given(st.lists(st.integers(0, 4 * SPAN_TICKS), max_size=400), st.integers(0, 2**31))
 @settings(max_examples=30, deadline=None)
 def test_in_order_and_bounded_whatever_arrives(times: list[int], seed: int) -> None:
@@ -73,7 +89,7 @@ def test_in_order_and_bounded_whatever_arrives(times: list[int], seed: int) -> N
         assert accepted <= fresh
         seen.add(time)
         newest = max(newest, time)
-        held = track.before(newest, MAX_FRAMES)
+        held = track._frames
         assert [kept.time for kept in held] == sorted({kept.time for kept in held})
         assert len(track) <= MAX_FRAMES
         assert all(kept.time >= newest - SPAN_TICKS for kept in held[1:])
@@ -107,8 +123,8 @@ def test_rotation_vectors_are_followed_across_half_a_turn() -> None:
 def test_after_an_outage_the_last_frame_before_it_is_still_there() -> None:
     track = ParameterTrack()
     for index in range(10):
-        track.insert(frame(index * PERIOD, float(index)))
-    track.insert(frame(10 * SPAN_TICKS, 50.0))
+        track.insert(frame(index * PERIOD, index / 100))
+    track.insert(frame(10 * SPAN_TICKS, 0.2))
     assert len(track) == 2
     sample = track.sample(5 * SPAN_TICKS)
     assert sample is not None
