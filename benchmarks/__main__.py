@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from benchmarks import codec, demo, quality, reconstruct, tracking, wire
+from benchmarks import codec, demo, quality, reconstruct, repeats, tracking, wire
 from shared.errors import KilocallError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -12,6 +12,7 @@ app.command("codec")(codec.command)
 app.command("demo")(demo.command)
 app.command("quality")(quality.command)
 app.command("reconstruct")(reconstruct.command)
+app.command("repeats")(repeats.command)
 app.command("tracking")(tracking.command)
 app.command("wire")(wire.command)
 
