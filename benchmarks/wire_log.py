@@ -94,7 +94,8 @@ class ShownCall:
     """The receiver's side of a call."""
 
     arrivals: IntArray
-    """(A, 2) ns of its message, and capture time, of each frame that came."""
+    """(A, 3) ns of its message, capture time, and whether an earlier message held it too, of each
+    frame that came."""
 
     ticks: IntArray
     """(T, 3) ns, capture time shown, and index of the sample's kind in `SampleKind`."""
@@ -117,13 +118,14 @@ class WatchedPlayer(FramePlayer):
 
     def __init__(self) -> None:
         super().__init__()
-        self._arrivals: list[tuple[int, int]] = []
+        self._arrivals: list[tuple[int, int, int]] = []
         self._ticks: list[tuple[int, int, int]] = []
         self._vectors: list[FloatArray] = []
 
     def receive(self, message: DecodedMessage, arrival_ns: int) -> bool:
-        for frame in message.frames:
-            self._arrivals.append((arrival_ns, frame.capture_time))
+        for index, frame in enumerate(message.frames):
+            again = int(index < message.repeated)
+            self._arrivals.append((arrival_ns, frame.capture_time, again))
         return super().receive(message, arrival_ns)
 
     def tick(self, now_ns: int) -> tuple[int, ShownFace] | None:
@@ -138,7 +140,7 @@ class WatchedPlayer(FramePlayer):
     def save(self, path: Path) -> None:
         np.savez(
             path,
-            arrivals=_table(self._arrivals, 2),
+            arrivals=_table(self._arrivals, 3),
             ticks=_table(self._ticks, 3),
             vectors=np.array(self._vectors, np.float32).reshape(-1, PARAMETER_SIZE),
         )

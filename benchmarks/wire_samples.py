@@ -94,9 +94,10 @@ def take_samples(call: MeasuredCall, face: DrivenFace) -> CallSamples:
 
     coded = sent.coded[within(sent.coded[:, 0])]
     wanted = {int(time) for time in coded[:, 1]}
+    came = {int(time) for time in shown.arrivals[:, 1]} & wanted
     first_arrivals: dict[int, int] = {}
-    for arrival_ns, time in shown.arrivals.tolist():
-        if time in wanted:
+    for arrival_ns, time, again in shown.arrivals.tolist():
+        if time in wanted and not again:
             first_arrivals.setdefault(time, arrival_ns)
     messages = sent.messages[within(sent.messages[:, 0])]
     chosen = within(shown.ticks[:, 0])
@@ -128,7 +129,7 @@ def take_samples(call: MeasuredCall, face: DrivenFace) -> CallSamples:
         reprojection_px=reprojection[np.isfinite(reprojection)],
         sent_reprojection_px=own[np.isfinite(own)],
         coded=len(wanted),
-        delivered=len(first_arrivals),
+        delivered=len(came),
         messages=len(messages),
         payload_bytes=int(messages[:, 1].sum()),
         ridden_bytes=int(sent.rides[within(sent.rides[:, 0]), 1].sum()),

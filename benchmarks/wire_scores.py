@@ -63,7 +63,8 @@ class WireScores:
 
     arrival_ms: Percentiles
     """Capture of a frame to its decoding, less the link's delay: waiting for the message to
-    fill, the stacks of both ends, a narrow link's queue."""
+    fill, the stacks of both ends, a narrow link's queue. A frame that only came when it was sent
+    again counts as delivered, not here."""
 
     shown_ms: Percentiles
     """Added latency: capture to the tick that shows it, less the link's delay."""
