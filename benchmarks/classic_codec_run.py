@@ -1,6 +1,8 @@
 """Clips through the classic codecs and through Kilocall, in parallel processes."""
 
 import multiprocessing
+import os
+import signal
 from collections.abc import Generator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -107,7 +109,9 @@ def run_codecs(
     # Fresh processes: threads of this one would not survive a fork.
     context = multiprocessing.get_context("spawn")
     lacking = {codec: missing(codec) for codec in Codec}
-    with ProcessPoolExecutor(usable_cores(), mp_context=context) as pool:
+    with ProcessPoolExecutor(
+        usable_cores(), mp_context=context, initializer=_end_at_interrupt
+    ) as pool:
         rebuilt = {clip: pool.submit(_rebuilt, clip, generator, most_pictures) for clip in clips}
         curves: dict[Codec, dict[Path, Future[RateCurve]]] = {codec: {} for codec in Codec}
         for clip in clips:
@@ -132,6 +136,11 @@ def run_codecs(
                 yield done / len(everything), PictureResults(codecs, own)
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def _end_at_interrupt() -> None:
+    """For a worker, of whose clip nothing is left to say after Ctrl-C."""
+    signal.signal(signal.SIGINT, lambda number, frame: os._exit(128 + number))
 
 
 def _gathered(futures: dict[Path, Future[_Result]]) -> tuple[list[_Result], str | None]:
@@ -195,7 +204,7 @@ def _codec_result(
     codec: Codec, wire_rates_bps: Sequence[int], curves: list[RateCurve], why: str | None
 ) -> CodecResult:
     if not curves:
-        return CodecResult(codec, {}, None, why or "no clip")
+        return CodecResult(codec, {}, None, why or "no clip is through yet")
     floor = float(np.median([curve.floor_bps for curve in curves]))
     cells = {}
     for rate in wire_rates_bps:
