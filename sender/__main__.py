@@ -121,9 +121,14 @@ async def _run(pipeline: SenderPipeline) -> None:
     """Until the first SIGTERM or Ctrl-C, which ends the call properly."""
     loop = asyncio.get_running_loop()
     call = asyncio.create_task(pipeline.run())
+
+    def end() -> None:
+        if not call.cancelling():  # a second signal does not break off the goodbye
+            call.cancel()
+
     for number in (signal.SIGTERM, signal.SIGINT):
         try:
-            loop.add_signal_handler(number, call.cancel)
+            loop.add_signal_handler(number, end)
         except NotImplementedError:  # Windows; Ctrl-C then cancels through asyncio.run
             break
     try:

@@ -1,5 +1,7 @@
 """Every bad argument of `python -m sender` is one clear line and exit status 2."""
 
+import asyncio
+import signal
 from pathlib import Path
 
 import pytest
@@ -94,3 +96,25 @@ def test_a_choice_of_numbers_comes_from_the_environment_too(
     monkeypatch.setenv("KILOCALL_AUDIO_PACKET_MS", "70")
     with pytest.raises(ConfigError, match=r"audio_packet_ms .*: Input should be 20, 40 or 60"):
         SenderSettings.read(url="http://x/whip", token="t")
+
+
+async def test_a_second_signal_does_not_break_off_the_goodbye() -> None:
+    said: list[str] = []
+
+    class Call:
+        async def run(self) -> None:
+            try:
+                signal.raise_signal(signal.SIGTERM)
+                await asyncio.Event().wait()
+            finally:
+                signal.raise_signal(signal.SIGTERM)
+                for _ in range(3):  # the loop hears of the signal
+                    await asyncio.sleep(0.01)
+                said.append("bye")
+
+    try:
+        await command._run(Call())  # type: ignore[arg-type]
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().remove_signal_handler(number)
+    assert said == ["bye"]

@@ -1,5 +1,6 @@
 """The HTTP side of WHIP (RFC 9725) and WHEP (draft-ietf-wish-whep) for a client."""
 
+import asyncio
 import logging
 import ssl
 from dataclasses import dataclass
@@ -15,6 +16,10 @@ from shared.webrtc.ice_servers import IceServer, parse_links
 logger = logging.getLogger(__name__)
 
 TIMEOUT_SECONDS = 10.0
+
+GOODBYE_SECONDS = 1.0
+"""Of the DELETE: on a thin link that loses packets it could take the whole of the above. The other
+side hears of the end over the connection, too, and finds out by itself at worst."""
 
 TLS_FAILED = 526
 """No status of HTTP's own: HTTPS itself failed, and will again (as some proxies number it)."""
@@ -97,13 +102,16 @@ class SignalingClient:
         )
 
     async def close(self) -> None:
-        """DELETE the session if there is one; a server that is gone is no error."""
+        """DELETE the session if there is one; a server that is gone or slow is no error."""
         location, self._location = self._location, None
         try:
             if location is not None:
-                await self._request("DELETE", location)
+                async with asyncio.timeout(GOODBYE_SECONDS):
+                    await self._request("DELETE", location)
         except SignalingError as error:
             logger.info("session not deleted: %s", error)
+        except TimeoutError:
+            logger.info("session not deleted: no answer in %g s", GOODBYE_SECONDS)
         finally:
             await self._http.aclose()
 
