@@ -51,6 +51,9 @@ class PartyState:
     face: FaceState = FaceState.TRACKED
     mode: CallMode = CallMode.REBUILT
     muted: bool = False
+    thin: bool = False
+    """Its link carries less than the call needs: picture and sound suffer."""
+
     generator: str = ""
     """Name of what rebuilds the picture."""
 

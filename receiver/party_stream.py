@@ -214,7 +214,13 @@ class PartyStream:
                 if message.face is not self._state.face:
                     self._metrics.count("face_states", message.face.value)
                 self._change(
-                    replace(self._state, mode=message.mode, face=message.face, muted=message.muted)
+                    replace(
+                        self._state,
+                        mode=message.mode,
+                        face=message.face,
+                        muted=message.muted,
+                        thin=message.thin,
+                    )
                 )
             case Bye():
                 _log.info("the party leaves: %s", message.reason.value)

@@ -33,6 +33,7 @@ class StatusReporter:
             state=state.face.value,
             mode=state.mode.value,
             muted=state.muted,
+            thin=state.thin,
             generator=state.generator or None,
             fps=round(statistics.frames_per_second, 1),
             playout_delay_ms=round(statistics.playout_delay_ms, 1),

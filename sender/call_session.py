@@ -117,7 +117,6 @@ class CallSession:
         self._connection = connection
         self._received_ns = self._clock.now_ns()
         self._rate = RateControl(self._limits, now_ns=self._received_ns)
-        self._apply_rate()
         if self._face is FaceState.LOST:
             self._faceless_since_ns = self._received_ns
         self._send(
@@ -129,6 +128,7 @@ class CallSession:
             )
         )
         self._tell_mode()
+        self._apply_rate()
         self._worker.start_session()
         if connection.state is not PeerState.CONNECTED:
             self._end(SessionEnd.LOST)
@@ -275,6 +275,7 @@ class CallSession:
                 _logger.warning("%s", rate.shortage)
             else:
                 _logger.info("the link carries the call again")
+            self._tell_mode()
 
     def _resend(self) -> None:
         if not self._references.under_way:
@@ -288,7 +289,8 @@ class CallSession:
             self._ended.set_result(end)
 
     def _tell_mode(self) -> None:
-        self._send(Mode(CallMode.REBUILT, self._face, muted=not self._limits.has_sound))
+        muted = not self._limits.has_sound
+        self._send(Mode(CallMode.REBUILT, self._face, muted=muted, thin=self._is_thin))
 
     def _send(self, message: KnownMessage) -> None:
         if self._connection is None:

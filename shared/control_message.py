@@ -295,8 +295,14 @@ class Mode:
     face: FaceState
     muted: bool = False
 
+    thin: bool = False
+    """The link carries less than the call needs at its lowest: picture and sound suffer."""
+
     def _fields(self) -> dict[str, object]:
-        return {"m": self.mode.value, "f": self.face.value, "u": self.muted}
+        fields: dict[str, object] = {"m": self.mode.value, "f": self.face.value, "u": self.muted}
+        if self.thin:
+            fields["n"] = True
+        return fields
 
     @classmethod
     def _read(cls, fields: MessageFields) -> "Mode":
@@ -304,6 +310,7 @@ class Mode:
             mode=fields.member("m", CallMode),
             face=fields.member("f", FaceState),
             muted=fields.boolean("u"),
+            thin=fields.has("n") and fields.boolean("n"),
         )
 
 

@@ -91,7 +91,7 @@ class Worker:
 class Call:
     """A running session and both its ends."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *, max_bps: float | None = None) -> None:
         monkeypatch.setattr("sender.call_session._PACING_SECONDS", 0)
         monkeypatch.setattr("sender.call_session._HOUSEKEEPING_SECONDS", 0)
         monkeypatch.setattr("sender.call_session._OVERDUE_SECONDS", 0)
@@ -104,7 +104,7 @@ class Call:
             FaceModel.load(),
             clock=self.clock,
             metrics=self.metrics,
-            limits=CallLimits(has_sound=False),
+            limits=CallLimits(has_sound=False, max_bps=max_bps),
         )
         self.task = asyncio.create_task(self.session.run(self.connection))  # type: ignore[arg-type]
 
@@ -282,6 +282,19 @@ async def test_each_state_of_the_face_is_told_once_and_repeated_in_silence(
     count = len(call.connection.control)
     await call.until(lambda: len(call.connection.control) > count)  # a sign of life
     assert call.connection.control[-1] == modes[-1]
+    await call.hang_up()
+
+
+@pytest.mark.parametrize("max_bps", [1e3, 1e6])
+async def test_a_link_too_thin_for_the_call_is_told(
+    monkeypatch: pytest.MonkeyPatch, max_bps: float
+) -> None:
+    call = Call(monkeypatch, max_bps=max_bps)
+    await call.until(lambda: bool(call.worker.told))
+    hello, *modes = call.connection.control
+    assert isinstance(hello, Hello)
+    assert isinstance(modes[-1], Mode)
+    assert modes[-1].thin is (max_bps == 1e3)
     await call.hang_up()
 
 

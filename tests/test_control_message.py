@@ -68,6 +68,7 @@ _PLAIN: list[KnownMessage] = [
     RefreshRequest(RefreshTarget.PARAMETERS),
     RefreshRequest(RefreshTarget.REFERENCE),
     Mode(CallMode.REBUILT, FaceState.SEVERAL, muted=True),
+    Mode(CallMode.REBUILT, FaceState.TRACKED, thin=True),
     Bye(ByeReason.REPLACED),
     replace(_HELLO, in_band_version=1),
 ]

@@ -6,6 +6,7 @@ import itertools
 import math
 import random
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -340,6 +341,9 @@ async def test_hello_mode_and_bye(fake_call: Call) -> None:
     assert fake_call.states[-1] == state
     fake_call.stream.on_control(pack_control(mode))
     assert fake_call.count("face_states", "camera_off") == 1
+    assert not state.thin
+    fake_call.stream.on_control(pack_control(replace(mode, thin=True)))
+    assert fake_call.states[-1] == replace(state, thin=True)
     fake_call.stream.on_control(pack_control(Bye(ByeReason.LEFT)))
     assert fake_call.ended == [ByeReason.LEFT]
 

@@ -12,6 +12,7 @@ import { decodeMsgpack } from "./msgpack.js";
  * @property {boolean} [waiting]
  * @property {string} [state]
  * @property {boolean} [muted]
+ * @property {boolean} [thin]
  * @property {string} [generator]
  * @property {number} [fps]
  * @property {{ p50: number, p95: number }} [latency_ms]
@@ -32,6 +33,7 @@ const TYPES = {
   waiting: "boolean",
   state: "string",
   muted: "boolean",
+  thin: "boolean",
   generator: "string",
   fps: "number",
   transport: "string",

@@ -102,14 +102,15 @@ function describeOther({ status, met, silent }) {
     };
   }
   const face = FACES[status.state ?? ""] ?? "";
+  const slow = status.thin ? "Their connection is very slow." : "";
   if (status.waiting) {
-    return expecting("Connected", face || "The first picture is on its way.");
+    return { ...expecting("Connected", face || "The first picture is on its way."), detail: slow };
   }
   return {
     connection: "Live",
-    tone: face === "" ? "good" : "busy",
-    notice: face,
-    detail: "",
+    tone: face || slow ? "busy" : "good",
+    notice: face || slow,
+    detail: slow && (face ? slow : "Picture and sound suffer."),
     picture: "live",
     busy: false,
     canRetry: false,

@@ -256,6 +256,48 @@ async def test_modules_read_what_the_receiver_writes() -> None:
     ]
 
 
+async def test_a_link_too_thin_for_the_call_is_told_in_words() -> None:
+    async with running_receiver() as receiver, browser_page() as browser:
+        await browser.page.goto(receiver.url)
+        found = await browser.page.evaluate(
+            """
+            async (statuses) => {
+              const { describe } = await import("/words.js");
+              const { parseStatus } = await import("/status.js");
+              return statuses.map((text) => {
+                const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+                const { status } = parseStatus(bytes.buffer);
+                const state = { phase: "open", status, met: true, silent: false };
+                const { tone, notice, detail } = describe(state, 0);
+                return [tone, notice, detail];
+              });
+            }
+            """,
+            [
+                _base64(
+                    pack_status(
+                        PlayerStatus(
+                            present=True, life="alive", waiting=waiting, state=face, thin=thin
+                        )
+                    )
+                )
+                for waiting, face, thin in (
+                    (False, "tracked", False),
+                    (False, "tracked", True),
+                    (False, "lost", True),
+                    (True, "tracked", True),
+                )
+            ],
+        )
+    slow = "Their connection is very slow."
+    assert found == [
+        ["good", "", ""],
+        ["busy", slow, "Picture and sound suffer."],
+        ["busy", "Their face is out of sight.", slow],
+        ["busy", "The first picture is on its way.", slow],
+    ]
+
+
 async def test_the_page_needs_nothing_from_elsewhere() -> None:
     for path in PAGE_FOLDER.iterdir():
         text = path.read_text()
