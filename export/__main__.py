@@ -27,11 +27,12 @@ _NETWORK_COMMANDS = {
     "codec-tables": ("export.codec_tables_command", "Train the parameter codec's tables."),
     "train": ("export.training.train_command", "Train a generator, or go on with one."),
     "onnx": ("export.onnx_command", "Write a checkpoint's generator as a bundle."),
+    "person-network": ("export.person_weights", "Write the weights of the person network."),
     "verify": ("export.verify_command", "Check a bundle; exit code 1 when something is wrong."),
 }
-"""Module that defines `command`, and help; imported when asked for, as they need torch or onnx."""
+"""Module that defines `command`, and help; imported when asked for, as they need more libraries."""
 
-_EXPORT_LIBRARIES = ("torch", "onnx")
+_EXPORT_LIBRARIES = ("torch", "onnx", "tflite")
 
 _CACHE = Path(".work/landmarks")
 _Cache = Annotated[Path, typer.Option(help="Tracked landmarks are kept here.")]

@@ -22,7 +22,7 @@ Source: `modules/selfie_segmentation/selfie_segmentation.tflite` (the general mo
 0.10.21, Apache License 2.0; see export/assets/NOTICE.
 """
 
-import zipfile
+import io
 from pathlib import Path
 from typing import Self
 
@@ -39,20 +39,25 @@ WEIGHTS_PATH = Path(__file__).parent.parent / "assets" / "person_network.npz"
 class SameConv(nn.Conv2d):
     """A convolution that pads as TensorFlow's SAME does: at stride 2 less before than after.
 
-    For sides that the stride divides.
+    For sides that the stride divides. Padding alike on both sides, with a kernel that begins with
+    zeros where stride 2 wants it, needs no operator of its own in a graph.
     """
 
     def __init__(
         self, planes: int, channels: int, kernel: int, *, stride: int = 1, groups: int = 1
     ) -> None:
         super().__init__(planes, channels, kernel, stride=stride, groups=groups)
-        missing = kernel - stride if kernel > 1 else 0
-        before, after = missing // 2, missing - missing // 2
-        self.border = (before, after, before, after)
+        self._is_uneven = stride == 2
+        self.padding = (kernel // 2, kernel // 2)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, planes, H, W) -> (B, channels, H / stride, W / stride)."""
-        return super().forward(functional.pad(x, self.border) if any(self.border) else x)
+        weight = self.weight
+        if self._is_uneven:
+            row = torch.zeros_like(weight[:, :, :1])
+            weight = torch.cat([row, weight], 2)
+            weight = torch.cat([torch.zeros_like(weight[..., :1]), weight], 3)
+        return self._conv_forward(x, weight, self.bias)
 
 
 class Excitation(nn.Module):
@@ -155,9 +160,9 @@ class PersonNetwork(nn.Module):
         Raises ArtifactError for a file that is missing or does not hold these weights.
         """
         try:
-            with np.load(path, allow_pickle=False) as file:
+            with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
                 weights = {name: file[name] for name in file.files}
-        except (OSError, ValueError, AttributeError, EOFError, zipfile.BadZipFile) as err:
+        except Exception as err:  # a damaged archive raises zlib's errors and more
             raise ArtifactError(f"{path}: no weights of the person network can be read") from err
         network = cls()
         expected = network.state_dict()
@@ -177,8 +182,8 @@ class PersonNetwork(nn.Module):
         return network
 
     def train(self, mode: bool = True) -> Self:
-        """Nothing: the network is frozen, and has no layer that learns from pictures."""
-        return self
+        """Evaluation it stays, whatever `mode`: the network is frozen."""
+        return super().train(False)
 
     def forward(self, image: Tensor) -> Tensor:
         """(R, 3, 256, 256) in -1..1 -> (R, 1, 256, 256), probability; in float32 always."""
