@@ -110,7 +110,7 @@ function describeOther({ status, met, silent }) {
     connection: "Live",
     tone: face || slow ? "busy" : "good",
     notice: face || slow,
-    detail: slow && (face ? slow : "Picture and sound suffer."),
+    detail: face && slow,
     picture: "live",
     busy: false,
     canRetry: false,

@@ -292,7 +292,7 @@ async def test_a_link_too_thin_for_the_call_is_told_in_words() -> None:
     slow = "Their connection is very slow."
     assert found == [
         ["good", "", ""],
-        ["busy", slow, "Picture and sound suffer."],
+        ["busy", slow, ""],
         ["busy", "Their face is out of sight.", slow],
         ["busy", "The first picture is on its way.", slow],
     ]
