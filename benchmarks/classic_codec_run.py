@@ -1,7 +1,6 @@
 """Clips through the classic codecs and through Kilocall, in parallel processes."""
 
 import multiprocessing
-import os
 import signal
 from collections.abc import Generator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
@@ -110,7 +109,7 @@ def run_codecs(
     context = multiprocessing.get_context("spawn")
     lacking = {codec: missing(codec) for codec in Codec}
     with ProcessPoolExecutor(
-        usable_cores(), mp_context=context, initializer=_end_at_interrupt
+        usable_cores(), mp_context=context, initializer=_ignore_interrupt
     ) as pool:
         rebuilt = {clip: pool.submit(_rebuilt, clip, generator, most_pictures) for clip in clips}
         curves: dict[Codec, dict[Path, Future[RateCurve]]] = {codec: {} for codec in Codec}
@@ -134,13 +133,17 @@ def run_codecs(
                 )
                 own = _rebuilt_result(generator, *_gathered(rebuilt))
                 yield done / len(everything), PictureResults(codecs, own)
-        finally:
+        except BaseException:
+            # Nobody waits for what is under way: a clip takes up to a minute.
+            for worker in multiprocessing.active_children():
+                worker.terminate()
             pool.shutdown(cancel_futures=True)
+            raise
 
 
-def _end_at_interrupt() -> None:
-    """For a worker, of whose clip nothing is left to say after Ctrl-C."""
-    signal.signal(signal.SIGINT, lambda number, frame: os._exit(128 + number))
+def _ignore_interrupt() -> None:
+    # Ctrl-C is for the benchmark alone, which then ends its workers.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _gathered(futures: dict[Path, Future[_Result]]) -> tuple[list[_Result], str | None]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -116,16 +117,26 @@ def _lines(
     _finish(axes, x, y, title)
 
 
-def _finish(axes: Axes, x: str, y: str, title: str) -> None:
+def _finish(
+    axes: Axes,
+    x: str,
+    y: str,
+    title: str,
+    *,
+    legend: Literal["upper left", "lower right"] = "upper left",
+) -> None:
     axes.set(xlabel=x, ylabel=y)
     axes.set_title(title, fontsize=10)
-    # What is written at the top lies on no line.
+    # What is written at the top, and the legend there, lie on no line.
     highest = axes.dataLim.y1 if axes.has_data() else 0.0
-    axes.set_ylim(0, 1.15 * highest if highest > 0 else 1.0)
+    axes.set_ylim(0, 1.35 * highest if highest > 0 else 1.0)
     axes.grid(alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
     if axes.has_data():
-        axes.legend(fontsize=8, framealpha=0.7, edgecolor="none")
+        axes.legend(
+            loc=legend, ncols=2, fontsize=8, framealpha=0.7, edgecolor="none",
+            handlelength=1.5, columnspacing=1.0,
+        )  # fmt: skip
     else:
         axes.set(xticks=[], yticks=[])
         axes.text(0.5, 0.5, "not measured", ha="center", transform=axes.transAxes)
@@ -149,7 +160,7 @@ def _draw_openings(axes: Axes, report: WireReport) -> None:
         if row.never:
             axes.annotate(
                 f"{row.never} of {row.seeds} never",
-                (100 * row.loss, 0.97),
+                (100 * row.loss, 0.78),
                 xycoords=("data", "axes fraction"),
                 fontsize=8, ha="right", va="top", annotation_clip=True,
             )  # fmt: skip
@@ -177,7 +188,13 @@ def _draw_pictures(axes: Axes, report: WireReport, what: str) -> None:
         if usual is not None and value is not None:
             name = f"Kilocall {rebuilt.generator}"
             axes.plot([usual.forward_bps / 1e3], [value], "*", color=_OURS, ms=13, label=name)
-    _finish(axes, "total wire rate, kbit/s", what, "Pictures, no loss: the nearest to the clip")
+    _finish(
+        axes,
+        "total wire rate, kbit/s",
+        what,
+        "Pictures, no loss: the nearest to the clip",
+        legend="lower right",
+    )
     if axes.has_data():
         axes.set_xscale("log")
         axes.set_xticks([8, 12, 16, 24, 40, 60])
