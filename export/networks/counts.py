@@ -19,18 +19,21 @@ def count_macs(module: nn.Module, run: Callable[[], Any]) -> int:
     """
     total = 0
 
-    def add(layer: nn.Module, _: tuple[Tensor, ...], output: Tensor) -> None:
+    def add(layer: nn.Module, given: tuple[Tensor, ...], output: Tensor) -> None:
         nonlocal total
         if isinstance(layer, nn.Conv2d):
             area = layer.kernel_size[0] * layer.kernel_size[1]
             total += output.numel() * area * layer.in_channels // layer.groups
+        elif isinstance(layer, nn.ConvTranspose2d):
+            area = layer.kernel_size[0] * layer.kernel_size[1]
+            total += given[0].numel() * area * layer.out_channels // layer.groups
         elif isinstance(layer, nn.Linear):
             total += output.numel() * layer.in_features
 
     handles = [
         layer.register_forward_hook(add)
         for layer in module.modules()
-        if isinstance(layer, nn.Conv2d | nn.Linear)
+        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear)
     ]
     try:
         run()

@@ -15,7 +15,7 @@ are gated by the mean of what meets in them. Its training took far more people t
     2x2 transposed conv-1   (256, 256, 1)   sigmoid
 
 block: 1x1 conv, depthwise conv, squeeze and excitation (SE), 1x1 conv; added to its input where the
-sizes are the same. 59 MMACs a picture and 106 k weights, kept as float16. Layers are registered in
+sizes are the same. 66 MMACs a picture and 108 k weights, kept as float16. Layers are registered in
 the order of the file's operations, which `export.person_weights` relies on.
 
 Source: `modules/selfie_segmentation/selfie_segmentation.tflite` (the general model) of MediaPipe
@@ -35,29 +35,31 @@ from shared.errors import ArtifactError
 
 WEIGHTS_PATH = Path(__file__).parent.parent / "assets" / "person_network.npz"
 
+PERSON_NOTICE = (
+    "The reference encoder contains MediaPipe's selfie segmentation network (general model, "
+    "version 0.10.21), Copyright The MediaPipe Authors, Apache License 2.0, unchanged in value. "
+    "It was not trained by this project."
+)
+
 
 class SameConv(nn.Conv2d):
     """A convolution that pads as TensorFlow's SAME does: at stride 2 less before than after.
 
-    For sides that the stride divides. Padding alike on both sides, with a kernel that begins with
-    zeros where stride 2 wants it, needs no operator of its own in a graph.
+    For sides that the stride divides. At stride 2 the kernel is one larger, its first row and
+    column zeros, so that padding is alike on both sides and a graph needs no operator for it.
     """
 
     def __init__(
         self, planes: int, channels: int, kernel: int, *, stride: int = 1, groups: int = 1
     ) -> None:
-        super().__init__(planes, channels, kernel, stride=stride, groups=groups)
-        self._is_uneven = stride == 2
-        self.padding = (kernel // 2, kernel // 2)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, planes, H, W) -> (B, channels, H / stride, W / stride)."""
-        weight = self.weight
-        if self._is_uneven:
-            row = torch.zeros_like(weight[:, :, :1])
-            weight = torch.cat([row, weight], 2)
-            weight = torch.cat([torch.zeros_like(weight[..., :1]), weight], 3)
-        return self._conv_forward(x, weight, self.bias)
+        super().__init__(
+            planes,
+            channels,
+            kernel + (stride == 2),
+            stride=stride,
+            padding=kernel // 2,
+            groups=groups,
+        )
 
 
 class Excitation(nn.Module):
@@ -173,6 +175,8 @@ class PersonNetwork(nn.Module):
             )
         for name, values in expected.items():
             found = weights[name]
+            if found.ndim == 4 and found.shape[-1] == values.shape[-1] - 1:  # `SameConv`
+                found = np.pad(found, ((0, 0), (0, 0), (1, 0), (1, 0)))
             if found.dtype != np.float16 or found.shape != values.shape:
                 raise ArtifactError(
                     f"{path}: {name} is {found.dtype} {found.shape}, float16 {tuple(values.shape)} "
