@@ -71,6 +71,7 @@ def model_card(
         *data_table(material.sources),
         "",
         _LICENCE,
+        *([network.notice, ""] if network.notice else []),
         "## Training",
         "",
         *_training_table(network, checkpoint, metrics),

@@ -1,10 +1,10 @@
 """Sizes of a lite generator that runs in milliseconds; needs torch."""
 
-from export.networks.lite import LiteConfig
+from export.networks.lite_config import LiteConfig
 
 TINY = LiteConfig(
     appearance=8,
-    still=4,
+    rest=4,
     code=4,
     detail=4,
     motion=(8, 8, 8),

@@ -6,7 +6,8 @@ from typing import Any
 
 from export.networks.base import Base, BaseConfig
 from export.networks.interface import GeneratorNetwork
-from export.networks.lite import Lite, LiteConfig
+from export.networks.lite import Lite
+from export.networks.lite_config import LiteConfig
 from shared.conditions import parse_channels
 from shared.errors import ArtifactError, ConfigError
 

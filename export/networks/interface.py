@@ -44,7 +44,7 @@ class Generated:
     """(B, 3, S, S)."""
 
     warped: Tensor
-    """(B, 3, S, S) the reference's picture moved by the flow; supervised too (HeadGAN's L_F)."""
+    """(B, 3, S, S) what is made of the reference's own pixels; supervised too (HeadGAN's L_F)."""
 
     mask: Tensor | None
     """(B, 1, S, S) in [0, 1]: 1 where painted, 0 where warped; None without blending."""
@@ -56,10 +56,23 @@ class Generated:
     """(B, 2, h, w) by which `warped` was moved, image units; of any size."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Preview:
+    """What a network can tell of a picture at a small part of its cost."""
+
+    picture: Tensor
+    """(B, 3, h, h) in [-1, 1], smaller than the picture."""
+
+    flow: Tensor
+    """(B, 2, h, h) by which it was moved, image units; of any size."""
+
+
 class GeneratorNetwork(nn.Module):
     """A generator in two parts: what depends on the reference alone, and the rest."""
 
     spec: NetworkSpec
+    notice: str = ""
+    """Of weights in it that are others'; a bundle's card shows it."""
 
     @abstractmethod
     def encode(self, image: Tensor, conditions: Tensor) -> tuple[Tensor, ...]:
@@ -87,8 +100,8 @@ class GeneratorNetwork(nn.Module):
             if isinstance(layer, NormedConv):
                 layer.fold()
 
-    def move(self, conditions: Tensor, features: Sequence[Tensor]) -> Tensor | None:
-        """The flow (B, 2, h, h) alone, image units, where it costs much less than the picture."""
+    def preview(self, conditions: Tensor, features: Sequence[Tensor]) -> Preview | None:
+        """The motion and a small picture alone, where they cost much less than the picture."""
         return None
 
     def forward(

@@ -1,36 +1,45 @@
 """`lite`: the generator for one CPU core.
 
-The mesh tells where every visible point of the head was in the reference; the network corrects
-that (hair, neck, shoulders, lips over teeth), says what the reference does not show and paints
-it. Everything that moves pixels is a warp; everything that is painted goes through SliderGAN's
-mask:
+The mesh tells where every visible point of the head was in the reference. Beside the head it can
+only guess: hair follows the head, a wall does not, shoulders do a little. So a picture is blended
+of three layers of the reference, by weights that the network predicts for every pixel:
 
-    image = mask * painted + (1 - mask) * warped                            (SliderGAN Eq. 4)
+    moved     warped by the mesh's displacement plus a residual flow
+    carried   warped by the head's motion as one affine map, which hair follows
+    still     as it is: what stands behind the head
+
+What none of them shows is painted, through SliderGAN's mask:
+
+    image = mask * painted + (1 - mask) * blended                           (SliderGAN Eq. 4)
+
+The network sees the layers themselves, at half size, before it weighs them, and of the reference
+which pixels are of a person (`PersonNetwork`, trained by others on many more people than these
+clips have, and frozen: without it the same training gave 0.2 dB less on unseen people).
 
     reference, once           image 256, its own conditions
+      PersonNetwork       ->  small (4, 128, 128)      RGB and person, at half size
       U-Net 128-64-32-16  ->  appearance (A, 64, 64)   warped by the flow
-                              still      (T, 64, 64)   not warped: what lies behind the head
+                              rest       (T, 64, 64)   not warped: what lies behind the head
                               code       (K, 64, 64)   warped by the mesh alone, for the motion
                               detail     (D, 128, 128) warped by the flow
-                              still_detail (H, 128, 128) not warped
-                              image      (3, 256, 256) warped by the flow
+                              rest_detail (H, 128, 128) not warped
+                              image      (3, 256, 256) the layers' pixels
 
     frame                     conditions (9, h, h), h = 128 or 64
-      motion  64-32-16-32-64  [conditions, warp(code, mesh), still]
-                              -> residual flow, gates of mesh and head, occlusion
-      flow                    gate x mesh displacement + gate x the head's affine motion + residual;
-                              64 -> 128 -> 256 bilinear
-      body    64              [motion features, warp(appearance) * occlusion, still]
-      head    128             PixelShuffle(body) + warp(detail) + still_detail + down(warp(image))
+      motion  64-32-16-32-64  [conditions, three small layers, warp(code, mesh), rest]
+                              -> residual flow, occlusion (64), weights of the layers (128)
+      body    64              [motion features, warp(appearance) * occlusion, rest]
+      head    128             PixelShuffle(body) + warp(detail) + rest_detail + down(blended)
                               -> 16 planes -> PixelShuffle -> RGB and mask at 256
 
-No convolution has its output at 256: what the last one computes at 128 is shuffled up, and the
-warped picture comes in by 2 x 2 blocks, so that nothing is lost. Channel counts are multiples of
-16, the block that ONNX Runtime's convolutions work in; normalisation is folded into them, so a
+What is painted adds to the blended picture's own blur, so that painting begins as no worse than
+that. No convolution has its output at 256: what the last one computes at 128 is shuffled up, and
+the blended picture comes in by 2 x 2 blocks, so that nothing is lost. Channel counts are multiples
+of 16, the block that ONNX Runtime's convolutions work in; normalisation is folded into them, so a
 frame depends on no batch and costs nothing beside convolutions.
 
-With the default sizes a frame takes 0.88 GMACs, a reference 1.79; 2.1 M parameters
-(`tests/test_network_lite.py` writes the counts out).
+With the default sizes a frame takes 1.05 GMACs, a reference 1.86;
+2.2 M parameters (`tests/test_network_lite.py` writes the counts out).
 """
 
 from collections.abc import Sequence
@@ -40,203 +49,36 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from export.networks.interface import Generated, GeneratorNetwork, NetworkSpec
+from export.networks.affine_motion import AffineMotion
+from export.networks.blocks import residual_blocks
+from export.networks.interface import Generated, GeneratorNetwork, NetworkSpec, Preview
+from export.networks.lite_config import LiteConfig
+from export.networks.lite_encoder import ReferenceEncoder
+from export.networks.lite_motion import GRID, MotionNetwork
 from export.networks.normed import NormedConv
-from export.networks.warping import join, pixel_centres, upsample, warp
-from shared.conditions import ALL_CHANNELS, CHANNEL_SIZES, Channel
-
-_GRID = 64
-"""Side at which motion is predicted."""
-
-_RESIDUAL_UNIT = 0.1
-"""Image units (12.8 px of 256) of flow that an output of 1 means."""
-
-_BRANCH_GAIN = 0.2
-"""Of residual branches in the beginning: small beside what they are added to."""
+from export.networks.person import PERSON_NOTICE, PersonNetwork
+from export.networks.warping import join, upsample, warp
+from shared.conditions import CHANNEL_SIZES, Channel
 
 _DISPLACEMENT_GAIN = 3.0
 """Of the first weights that see displacements: those are a tenth of what other conditions are,
 and tell most."""
 
 _MASK_BIAS = -1.0
-"""The mask, (1 + tanh) / 2, starts at 0.12: the picture begins as the warp, and painting grows
+"""The mask, (1 + tanh) / 2, starts at 0.12: the picture begins as the layers', and painting grows
 where it pays."""
 
+_LAYER_BIASES = (1.5, -1.0, 0.0)
+"""Of the weights before their softmax, for moved, carried and still: 0.77, 0.06, 0.17."""
 
-@dataclass(frozen=True, slots=True)
-class LiteConfig:
-    """Sizes; the defaults are what is shipped."""
-
-    condition_size: int = 128
-    """128 resolves an iris into a few cells; 64 does not, and costs 0.2 ms less."""
-
-    channels: tuple[Channel, ...] = ALL_CHANNELS
-    appearance: int = 48
-    still: int = 16
-    code: int = 16
-    detail: int = 16
-    motion: tuple[int, int, int] = (32, 64, 128)
-    """Widths at 64, 32 and 16."""
-
-    motion_blocks: tuple[int, int, int] = (0, 1, 1)
-    """Residual blocks at 64, 32 (on either way) and 16."""
-
-    body: int = 64
-    body_blocks: int = 1
-    head: int = 32
-    head_convolutions: int = 1
-    encoder: tuple[int, int, int, int] = (32, 64, 96, 128)
-    """Widths at 128, 64, 32 and 16."""
-
-
-class ResidualBlock(nn.Module):
-    """x + conv(relu(conv(x))), both 3 x 3; 18 w^2 MACs a pixel."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.first = NormedConv(width, width, 3, padding=1)
-        self.second = NormedConv(width, width, 3, padding=1, gain=_BRANCH_GAIN)
-
-    def forward(self, x: Tensor) -> Tensor:
-        y: Tensor = self.second(functional.relu(self.first(x)))
-        return x + y
-
-
-class Down(nn.Module):
-    """relu(conv 3 x 3 of stride 2), then residual blocks."""
-
-    def __init__(self, width_in: int, width_out: int, blocks: int) -> None:
-        super().__init__()
-        self.conv = NormedConv(width_in, width_out, 3, stride=2, padding=1)
-        self.blocks = _blocks(width_out, blocks)
-
-    def forward(self, x: Tensor) -> Tensor:
-        y: Tensor = self.blocks(functional.relu(self.conv(x)))
-        return y
-
-
-class Up(nn.Module):
-    """relu(skip + PixelShuffle(conv 1 x 1)), then residual blocks."""
-
-    def __init__(self, width_in: int, width_out: int, blocks: int) -> None:
-        super().__init__()
-        self.conv = NormedConv(width_in, 4 * width_out, 1)
-        self.blocks = _blocks(width_out, blocks)
-
-    def forward(self, x: Tensor, skip: Tensor) -> Tensor:
-        y: Tensor = self.blocks(functional.relu(functional.pixel_shuffle(self.conv(x), 2) + skip))
-        return y
-
-
-class ReferenceEncoder(nn.Module):
-    """Features of a reference: a U-Net over the picture, which may look behind the head."""
-
-    def __init__(self, config: LiteConfig, condition_channels: int) -> None:
-        super().__init__()
-        at_128, at_64, at_32, at_16 = config.encoder
-        self._condition_scale = 128 // config.condition_size
-        self.enter = NormedConv(12 + condition_channels, at_128, 3, padding=1)
-        self.block_128 = ResidualBlock(at_128)
-        self.down_64 = Down(at_128, at_64, 1)
-        self.down_32 = Down(at_64, at_32, 1)
-        self.down_16 = Down(at_32, at_16, 2)
-        self.up_32 = Up(at_16, at_32, 1)
-        self.up_64 = Up(at_32, at_64, 1)
-        self.features = nn.Conv2d(at_64, config.appearance + config.still + config.code, 1)
-        self._split = [config.appearance, config.still, config.code]
-        details = config.detail + config.head
-        self.deep_detail = nn.Conv2d(at_64, 4 * details, 1)
-        self.detail = nn.Conv2d(at_128, details, 1)
-        self._split_details = [config.detail, config.head]
-
-    def forward(self, image: Tensor, conditions: Tensor) -> tuple[Tensor, ...]:
-        """(R, 3, 256, 256), (R, C, h, h) -> appearance, still, code, detail, still_detail."""
-        if self._condition_scale > 1:
-            conditions = upsample(conditions, self._condition_scale)
-        x = join(functional.pixel_unshuffle(image, 2), conditions)
-        x_128 = self.block_128(functional.relu(self.enter(x)))
-        x_64 = self.down_64(x_128)
-        x_32 = self.down_32(x_64)
-        x_64 = self.up_64(self.up_32(self.down_16(x_32), x_32), x_64)
-        appearance, still, code = self.features(x_64).split(self._split, 1)
-        detail = self.detail(x_128) + functional.pixel_shuffle(self.deep_detail(x_64), 2)
-        return appearance, still, code, *detail.split(self._split_details, 1)
-
-
-class MotionNetwork(nn.Module):
-    """Residual flow (2) and occlusion (1) at 64, and the features they came from."""
-
-    def __init__(self, config: LiteConfig, condition_channels: int) -> None:
-        super().__init__()
-        at_64, at_32, at_16 = config.motion
-        on_64, on_32, on_16 = config.motion_blocks
-        stride = config.condition_size // _GRID
-        self.enter = NormedConv(condition_channels, at_64, 3, stride=stride, padding=1)
-        self.join = NormedConv(at_64 + config.code + config.still, at_64, 1)
-        self.blocks = _blocks(at_64, on_64)
-        self.down_32 = Down(at_64, at_32, on_32)
-        self.down_16 = Down(at_32, at_16, on_16)
-        self.up_32 = Up(at_16, at_32, on_32)
-        self.up_64 = Up(at_32, at_64, on_64)
-        self.leave = nn.Conv2d(at_64, 5, 3, padding=1)
-
-    def forward(
-        self, conditions: Tensor, code: Tensor, still: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """-> residual (B, 2, 64, 64) image units, gates of mesh and head (B, 2, 64, 64),
-        occlusion (B, 1, 64, 64), features."""
-        x = functional.relu(self.enter(conditions))
-        x = functional.relu(self.join(join(x, code, still)))
-        x_64 = self.blocks(x)
-        x_32 = self.down_32(x_64)
-        features = self.up_64(self.up_32(self.down_16(x_32), x_32), x_64)
-        residual, gates, occlusion = self.leave(features).float().split([2, 2, 1], 1)
-        return residual * _RESIDUAL_UNIT, gates, torch.sigmoid(occlusion + 2.0), features
-
-
-class AffineMotion(nn.Module):
-    """The head's motion as one affine map of the picture, wherever the head is or is not.
-
-    Hair, neck and shoulders follow the head more than the mesh's displacement, which fades a few
-    cells beyond it, can say; the network chooses by a gate where, and how far.
-    """
-
-    def __init__(self, side: int) -> None:
-        super().__init__()
-        x, y = pixel_centres(side, torch.get_default_device()).flatten(2)[0]
-        one = torch.ones_like(x)
-        self.basis: Tensor
-        self.products: Tensor
-        self.register_buffer("basis", torch.stack([x, y, one]), persistent=False)
-        self.register_buffer(
-            "products", torch.stack([x * x, x * y, y * y, x, y, one]), persistent=False
-        )
-        self._side = side
-
-    def forward(self, flow: Tensor, weight: Tensor) -> Tensor:
-        """The affine flow (B, 2, h, h) nearest to flow (B, 2, h, h) under weight (B, 1, h, h).
-
-        Least squares by the normal equations' cofactors, which any runtime can compute; a little
-        damping makes it no motion where nothing is weighed.
-        """
-        # Sums, not matrix products: those would run in bfloat16 under autocast.
-        cells = self._side**2
-        weight = weight.float().reshape(-1, 1, cells)
-        weight = weight / (weight.sum(2, keepdim=True) + 1.0)
-        xx, xy, yy, sx, sy, n = (weight * self.products).sum(2).unbind(1)
-        xx, yy, n = xx + 1e-3, yy + 1e-3, n + 1e-6
-        weighted = flow.float().reshape(-1, 2, 1, cells) * weight[:, :, None]
-        right = (weighted * self.basis).sum(3)  # (B, 2, 3)
-        a, b, c = yy * n - sy * sy, sx * sy - xy * n, xy * sy - yy * sx
-        d, e, f = xx * n - sx * sx, xy * sx - xx * sy, xx * yy - xy * xy
-        determinant = (xx * a + xy * b + sx * c).clamp(min=1e-9)
-        inverse = torch.stack([a, b, c, b, d, e, c, e, f], 1).reshape(-1, 1, 3, 3)
-        coefficients = (right[:, :, None] * inverse).sum(3) / determinant[:, None, None]
-        return (coefficients[..., None] * self.basis).sum(2).reshape(-1, 2, self._side, self._side)
+_BLUR = 4
+"""Side in pixels of the blocks whose means painting begins with."""
 
 
 class Lite(GeneratorNetwork):
     """The whole generator."""
+
+    notice = PERSON_NOTICE
 
     def __init__(self, config: LiteConfig | None = None) -> None:
         super().__init__()
@@ -249,17 +91,17 @@ class Lite(GeneratorNetwork):
             condition_size=config.condition_size,
             history=0,
             takes_audio=False,
-            features=("image", "appearance", "still", "code", "detail", "still_detail"),
+            features=("image", "small", "appearance", "rest", "code", "detail", "rest_detail"),
         )
         planes = self.spec.condition_channels
         self._flow = _planes_of(Channel.DISPLACEMENT, config.channels)
-        self.encoder = ReferenceEncoder(config, planes)
         self._masks = _planes_of(Channel.MASK, config.channels)
+        self.encoder = ReferenceEncoder(config, planes)
         self.motion = MotionNetwork(config, planes)
-        self.head_motion = AffineMotion(_GRID)
-        joined = config.motion[0] + config.appearance + config.still
+        self.head_motion = AffineMotion(GRID)
+        joined = config.motion[0] + config.appearance + config.rest
         self.join = NormedConv(joined, config.body, 1)
-        self.body = _blocks(config.body, config.body_blocks)
+        self.body = residual_blocks(config.body, config.body_blocks)
         self.from_body = nn.Conv2d(config.body // 4, config.head, 1)
         self.from_detail = nn.Conv2d(config.detail, config.head, 1)
         self.from_picture = nn.Conv2d(3, config.head, 2, stride=2)
@@ -269,9 +111,11 @@ class Lite(GeneratorNetwork):
         )
         self.leave = nn.Conv2d(config.head, 16, 3, padding=1)
         _initialise(self)
+        self.person = PersonNetwork.load()
 
     def encode(self, image: Tensor, conditions: Tensor) -> tuple[Tensor, ...]:
-        return (image, *self.encoder(image, conditions))
+        seen = torch.cat([image.float(), self.person(image)], 1)
+        return (image, functional.avg_pool2d(seen, 2), *self.encoder(image, conditions))
 
     def generate(
         self,
@@ -280,52 +124,95 @@ class Lite(GeneratorNetwork):
         past_pncc: Tensor | None = None,
         audio: Tensor | None = None,
     ) -> Generated:
-        image, appearance, still, _, detail, still_detail = features
-        flow_64, flow_128, occlusion, motion = self._move(conditions, features)
-        warped = warp(image, upsample(flow_128, 2))
-        x = join(motion, warp(appearance, flow_64) * occlusion, still)
+        image, _, appearance, rest, _, detail, rest_detail = features
+        motion = self._move(conditions, features)
+        blended = _blend(
+            upsample(motion.weights, 2),
+            warp(image, upsample(motion.flow_128, 2)),
+            warp(image, upsample(motion.carried_64, 4)),
+            image.float(),
+        )
+        x = join(motion.features, warp(appearance, motion.flow_64) * motion.occlusion, rest)
         x = self.body(functional.relu(self.join(x)))
         # A 1 x 1 convolution of planes side by side, as a sum: nothing is copied together.
-        x = self.from_body(functional.pixel_shuffle(x, 2)) + still_detail
+        x = self.from_body(functional.pixel_shuffle(x, 2)) + rest_detail
         x = functional.relu(
-            x + self.from_detail(warp(detail, flow_128)) + self.from_picture(warped)
+            x + self.from_detail(warp(detail, motion.flow_128)) + self.from_picture(blended)
         )
         for convolution in self.head:
             x = functional.relu(convolution(x))
         planes = torch.tanh(functional.pixel_shuffle(self.leave(x), 2).float())
-        painted, mask = planes[:, :3], planes[:, 3:] * 0.5 + 0.5
-        blended = warped + mask * (painted - warped)
-        return Generated(image=blended, warped=warped, mask=mask, painted=painted, flow=flow_64)
-
-    def move(self, conditions: Tensor, features: Sequence[Tensor]) -> Tensor:
-        return self._move(conditions, features)[1]
-
-    def _move(
-        self, conditions: Tensor, features: Sequence[Tensor]
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Flow at 64 and at 128, occlusion (B, 1, 64, 64), features of motion."""
-        still, code = features[2:4]
-        mesh = conditions[:, self._flow]
-        scale = self.config.condition_size // _GRID
-        mesh_64 = functional.avg_pool2d(mesh, scale) if scale > 1 else mesh
-        residual, gates, occlusion, motion = self.motion(conditions, warp(code, mesh_64), still)
-        of_mesh, of_head = 1 + gates[:, :1], gates[:, 1:]
-        seen = conditions[:, self._masks].sum(1, keepdim=True)
-        seen = functional.avg_pool2d(seen, scale) if scale > 1 else seen
-        rest = of_head * self.head_motion(mesh_64, seen) + residual
-        flow_64 = of_mesh * mesh_64 + rest
-        flow_128 = (
-            upsample(of_mesh, 2) * mesh + upsample(rest, 2) if scale > 1 else upsample(flow_64, 2)
+        blurred = upsample(functional.avg_pool2d(blended, _BLUR), _BLUR)
+        painted = (blurred + planes[:, :3]).clamp(-1, 1)
+        mask = planes[:, 3:] * 0.5 + 0.5
+        return Generated(
+            image=blended + mask * (painted - blended),
+            warped=blended,
+            mask=mask,
+            painted=painted,
+            flow=motion.flow_64,
         )
-        return flow_64, flow_128, occlusion, motion
+
+    def preview(self, conditions: Tensor, features: Sequence[Tensor]) -> Preview:
+        motion = self._move(conditions, features)
+        small = features[1][:, :3]
+        moved = warp(small, motion.flow_128)
+        return Preview(_blend(motion.weights, moved, motion.carried[:, :3], small), motion.flow_64)
+
+    def _move(self, conditions: Tensor, features: Sequence[Tensor]) -> "_Motion":
+        _, small, _, rest, code = features[:5]
+        scale = self.config.condition_size // GRID
+        mesh = conditions[:, self._flow]
+        seen = conditions[:, self._masks].sum(1, keepdim=True)
+        mesh_64, seen = (functional.avg_pool2d(one, scale) for one in (mesh, seen))
+        mesh_128 = mesh if scale > 1 else upsample(mesh, 2)
+        carried_64 = self.head_motion(mesh_64, seen)
+        carried = warp(small, upsample(carried_64, 2))
+        layers = torch.cat([warp(small, mesh_128), carried, small], 1)
+        residual, occlusion, weights, planes = self.motion(
+            conditions, layers, warp(code, mesh_64), rest
+        )
+        return _Motion(
+            flow_64=mesh_64 + residual,
+            flow_128=mesh_128 + upsample(residual, 2),
+            carried_64=carried_64,
+            carried=carried,
+            occlusion=occlusion,
+            weights=weights,
+            features=planes,
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Motion:
+    flow_64: Tensor
+    """(B, 2, 64, 64) of the moved layer, image units."""
+
+    flow_128: Tensor
+    carried_64: Tensor
+    """(B, 2, 64, 64) of the carried layer."""
+
+    carried: Tensor
+    """(B, 4, 128, 128) that layer of `small`."""
+
+    occlusion: Tensor
+    weights: Tensor
+    """(B, 3, 128, 128) of moved, carried and still."""
+
+    features: Tensor
+    """(B, M, 64, 64)."""
+
+
+def _blend(weights: Tensor, moved: Tensor, carried: Tensor, still: Tensor) -> Tensor:
+    return weights[:, :1] * moved + weights[:, 1:2] * carried + weights[:, 2:] * still
 
 
 def _initialise(network: Lite) -> None:
     """He's initialisation, under which planes keep their size through any number of layers.
 
     Without normalisation torch's own shrinks them by more than half a layer: the motion network
-    then stood still through ten thousand samples. The residual flow begins at zero, so that the
-    first picture is the warp of the mesh alone.
+    then stood still through ten thousand samples. The residual flow begins at zero and the weights
+    alike everywhere, so that the first picture is mostly the warp of the mesh.
     """
     for layer in network.modules():
         if isinstance(layer, nn.Conv2d):
@@ -333,12 +220,10 @@ def _initialise(network: Lite) -> None:
             nn.init.zeros_(_bias(layer))
     network.motion.enter.weight.data[:, network._flow] *= _DISPLACEMENT_GAIN
     nn.init.zeros_(network.motion.leave.weight)
+    biases = torch.tensor(_LAYER_BIASES).repeat_interleave(4)  # as PixelShuffle counts
+    _bias(network.motion.leave).data[3:] = biases
     network.leave.weight.data *= 0.1
     nn.init.constant_(_bias(network.leave)[12:], _MASK_BIAS)
-
-
-def _blocks(width: int, count: int) -> nn.Sequential:
-    return nn.Sequential(*(ResidualBlock(width) for _ in range(count)))
 
 
 def _bias(layer: nn.Conv2d) -> Tensor:

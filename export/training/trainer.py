@@ -10,8 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from export.networks.discriminators import ImageDiscriminator, MouthDiscriminator
-from export.networks.interface import Generated, GeneratorNetwork
-from export.networks.warping import warp
+from export.networks.interface import Generated, GeneratorNetwork, Preview
 from export.training.batches import Batch
 from export.training.losses import (
     L1_WEIGHT,
@@ -21,6 +20,7 @@ from export.training.losses import (
     adversarial_loss,
     cut_mouths,
     discriminator_loss,
+    error_loss,
     flow_loss,
     matching_loss,
     painted_loss,
@@ -88,9 +88,9 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = self.plan.rate(self.samples)
         if self.plan.is_motion_alone(self.samples):
-            flow = self._move(batch)
-            if flow is not None:
-                return self._step_of_motion(batch, flow)
+            preview = self._preview(batch)
+            if preview is not None:
+                return self._step_of_motion(batch, preview)
         adversarial = self.plan.is_adversarial(self.samples)
         generated = self.generate(self.network, batch)
         with torch.autocast(self.device.type, dtype=torch.bfloat16):
@@ -98,6 +98,8 @@ class Trainer:
             own, warped = self._measure.terms(generated, batch.targets, face, batch.alignments)
             self.scales.learn(own)
             loss = self.scales.picture_loss(own) + self.scales.picture_loss(warped)
+            loss = loss + error_loss(generated.image, batch.targets)
+            loss = loss + error_loss(generated.warped, batch.targets)
             learnt = generated.flow
             flow = loss.new_zeros(()) if learnt is None else flow_loss(learnt, batch.flows)
             loss = loss + painted_loss(generated, batch.targets) + flow
@@ -120,18 +122,18 @@ class Trainer:
             gradient_length=length,
         )
 
-    def _move(self, batch: Batch) -> Tensor | None:
+    def _preview(self, batch: Batch) -> Preview | None:
         with torch.autocast(self.device.type, dtype=torch.bfloat16):
-            return self.network.move(batch.conditions, _features(self.network, batch))
+            return self.network.preview(batch.conditions, _features(self.network, batch))
 
-    def _step_of_motion(self, batch: Batch, flow: Tensor) -> StepReport:
-        """Learn the flow alone, from measured flows and from what it makes of small pictures."""
-        scale = batch.targets.shape[-1] // flow.shape[-1]
-        references = functional.avg_pool2d(batch.reference, scale)
-        warped = warp(references.repeat_interleave(batch.drivings, 0), flow)
-        l1 = (warped - functional.avg_pool2d(batch.targets, scale)).abs().mean()
-        distance = flow_loss(flow, batch.flows)
-        length = self._descend(L1_WEIGHT * l1 + distance, batch)
+    def _step_of_motion(self, batch: Batch, preview: Preview) -> StepReport:
+        """Learn the motion alone, from measured flows and from what it makes of small pictures."""
+        scale = batch.targets.shape[-1] // preview.picture.shape[-1]
+        targets = functional.avg_pool2d(batch.targets, scale)
+        l1 = (preview.picture - targets).abs().mean()
+        distance = flow_loss(preview.flow, batch.flows)
+        loss = L1_WEIGHT * l1 + error_loss(preview.picture, targets) + distance
+        length = self._descend(loss, batch)
         return StepReport(
             l1=math.nan,
             recognition=math.nan,
