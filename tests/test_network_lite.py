@@ -22,13 +22,12 @@ def conv(side: int, planes: int, channels: int, kernel: int = 3) -> int:
 def frame_macs(c: LiteConfig) -> int:
     m64, m32, m16 = c.motion
     b64, b32, b16 = c.motion_blocks
-    motion = conv(64, 9, m64) + conv(64, 48, m64) + conv(64, m64 + c.code + c.rest, m64, 1)
+    motion = conv(64, 9, m64) + conv(64, 12, m64, 4) + conv(64, m64 + c.code + c.rest, m64, 1)
     motion += conv(32, m64, m32) + conv(16, m32, m16)
     motion += conv(16, m16, 4 * m32, 1) + conv(32, m32, 4 * m64, 1) + conv(64, m64, 15)
     motion += 2 * b64 * conv(64, m64, m64)
     motion += 4 * b32 * conv(32, m32, m32) + 2 * b16 * conv(16, m16, m16)
     body = conv(64, m64 + c.appearance + c.rest, c.body, 1)
-    body += 2 * c.body_blocks * conv(64, c.body, c.body)
     head = conv(128, c.body // 4 + c.detail, c.head, 1) + conv(128, 3, c.head, 2)
     head += c.head_convolutions * conv(128, c.head, c.head) + conv(128, c.head, 16)
     return motion + body + head
@@ -92,8 +91,8 @@ def test_features_and_pictures_have_the_shapes_of_the_docstring() -> None:
 def show_one_layer(lite: Lite, layer: int) -> None:
     """Moved, carried or still alone, whatever the network thinks."""
     assert lite.motion.leave.bias is not None
-    lite.motion.leave.bias.data[3:] = -30
-    lite.motion.leave.bias.data[3 + 4 * layer : 7 + 4 * layer] = 0
+    lite.motion.leave.bias.data[3:] = -20
+    lite.motion.leave.bias.data[3 + 4 * layer : 7 + 4 * layer] = 20
 
 
 @pytest.mark.parametrize("side", [64, 128])
@@ -114,7 +113,9 @@ def test_a_fresh_network_s_moved_layer_is_warped_by_the_mesh_alone(side: int) ->
 def test_the_carried_layer_follows_the_head_everywhere_and_the_still_one_does_not() -> None:
     torch.manual_seed(0)
     lite = Lite().eval()
-    image = torch.rand(1, 3, 256, 256) * 2 - 1
+    image = torch.nn.functional.interpolate(
+        torch.rand(1, 3, 16, 16) * 2 - 1, size=256, mode="bicubic"
+    )
     conditions = torch.zeros(1, 9, 128, 128)
     conditions[:, 3, 32:96, 32:96] = 0.125
     conditions[:, 6, 32:96, 32:96] = 1
@@ -123,7 +124,7 @@ def test_the_carried_layer_follows_the_head_everywhere_and_the_still_one_does_no
         carried = lite(image, torch.zeros_like(conditions), conditions).warped
         show_one_layer(lite, 2)
         still = lite(image, torch.zeros_like(conditions), conditions).warped
-    torch.testing.assert_close(carried[..., :-16], image[..., 16:], atol=0.05, rtol=0)
+    torch.testing.assert_close(carried[..., :-16], image[..., 16:], atol=0.1, rtol=0)
     torch.testing.assert_close(still, image, atol=1e-4, rtol=0)
 
 

@@ -94,7 +94,7 @@ def test_graphs_use_four_dimensional_grid_samples_without_a_border_mode(lite_bun
         for node in model.graph.node
         if node.op_type == "GridSample"
     ]
-    assert len(modes) == 7
+    assert len(modes) == 6
     assert {one["padding_mode"].s for one in modes} == {b"zeros"}
     assert model.opset_import[0].version == 17
     assert not {"Shape", "Range", "Loop", "If"} & {node.op_type for node in model.graph.node}

@@ -5,7 +5,7 @@ only guess: hair follows the head, a wall does not, shoulders do a little. So a 
 of three layers of the reference, by weights that the network predicts for every pixel:
 
     moved     warped by the mesh's displacement plus a residual flow
-    carried   warped by the head's motion as one affine map, which hair follows
+    carried   warped by the head's motion as one affine map, which hair follows; at half size
     still     as it is: what stands behind the head
 
 What none of them shows is painted, through SliderGAN's mask:
@@ -38,7 +38,7 @@ the blended picture comes in by 2 x 2 blocks, so that nothing is lost. Channel c
 of 16, the block that ONNX Runtime's convolutions work in; normalisation is folded into them, so a
 frame depends on no batch and costs nothing beside convolutions.
 
-With the default sizes a frame takes 1.05 GMACs, a reference 1.86;
+With the default sizes a frame takes 0.83 GMACs, a reference 1.86;
 2.2 M parameters (`tests/test_network_lite.py` writes the counts out).
 """
 
@@ -50,7 +50,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from export.networks.affine_motion import AffineMotion
-from export.networks.blocks import residual_blocks
 from export.networks.interface import Generated, GeneratorNetwork, NetworkSpec, Preview
 from export.networks.lite_config import LiteConfig
 from export.networks.lite_encoder import ReferenceEncoder
@@ -101,7 +100,6 @@ class Lite(GeneratorNetwork):
         self.head_motion = AffineMotion(GRID)
         joined = config.motion[0] + config.appearance + config.rest
         self.join = NormedConv(joined, config.body, 1)
-        self.body = residual_blocks(config.body, config.body_blocks)
         self.from_body = nn.Conv2d(config.body // 4, config.head, 1)
         self.from_detail = nn.Conv2d(config.detail, config.head, 1)
         self.from_picture = nn.Conv2d(3, config.head, 2, stride=2)
@@ -129,11 +127,11 @@ class Lite(GeneratorNetwork):
         blended = _blend(
             upsample(motion.weights, 2),
             warp(image, upsample(motion.flow_128, 2)),
-            warp(image, upsample(motion.carried_64, 4)),
+            upsample(motion.carried[:, :3], 2),
             image.float(),
         )
         x = join(motion.features, warp(appearance, motion.flow_64) * motion.occlusion, rest)
-        x = self.body(functional.relu(self.join(x)))
+        x = functional.relu(self.join(x))
         # A 1 x 1 convolution of planes side by side, as a sum: nothing is copied together.
         x = self.from_body(functional.pixel_shuffle(x, 2)) + rest_detail
         x = functional.relu(
@@ -166,8 +164,7 @@ class Lite(GeneratorNetwork):
         seen = conditions[:, self._masks].sum(1, keepdim=True)
         mesh_64, seen = (functional.avg_pool2d(one, scale) for one in (mesh, seen))
         mesh_128 = mesh if scale > 1 else upsample(mesh, 2)
-        carried_64 = self.head_motion(mesh_64, seen)
-        carried = warp(small, upsample(carried_64, 2))
+        carried = warp(small, upsample(self.head_motion(mesh_64, seen), 2))
         layers = torch.cat([warp(small, mesh_128), carried, small], 1)
         residual, occlusion, weights, planes = self.motion(
             conditions, layers, warp(code, mesh_64), rest
@@ -175,7 +172,6 @@ class Lite(GeneratorNetwork):
         return _Motion(
             flow_64=mesh_64 + residual,
             flow_128=mesh_128 + upsample(residual, 2),
-            carried_64=carried_64,
             carried=carried,
             occlusion=occlusion,
             weights=weights,
@@ -189,11 +185,8 @@ class _Motion:
     """(B, 2, 64, 64) of the moved layer, image units."""
 
     flow_128: Tensor
-    carried_64: Tensor
-    """(B, 2, 64, 64) of the carried layer."""
-
     carried: Tensor
-    """(B, 4, 128, 128) that layer of `small`."""
+    """(B, 4, 128, 128) the carried layer of `small`."""
 
     occlusion: Tensor
     weights: Tensor

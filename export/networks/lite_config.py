@@ -24,7 +24,6 @@ class LiteConfig:
     """Residual blocks at 64 (on the way up), 32 (on either way) and 16."""
 
     body: int = 48
-    body_blocks: int = 1
     head: int = 32
     head_convolutions: int = 1
     encoder: tuple[int, int, int, int] = (32, 64, 96, 128)
