@@ -24,32 +24,39 @@ _COLOURS = 192
 class Failure:
     """One picture and what is wrong in it."""
 
-    picture: Path
+    picture: Path | None
+    """None where whoever is in it may not be shown."""
+
     defect: str
     """One line."""
 
 
 def read_failures(path: Path) -> list[Failure]:
-    """Of a CSV file with columns `picture` (a file beside it) and `defect`.
+    """Of a CSV file with columns `picture` (a file beside it, or nothing) and `defect`.
 
     Raises ArtifactError for another file, or a picture that is not there.
     """
     try:
         with path.open(newline="", encoding="utf-8") as file:
             failures = [
-                Failure(path.parent / row["picture"], row["defect"].strip())
+                Failure(_beside(path, row["picture"]), row["defect"].strip())
                 for row in csv.DictReader(file)
             ]
     except (OSError, ValueError, KeyError, AttributeError, TypeError, csv.Error) as err:
         raise ArtifactError(
             f"{path}: {err}, a CSV file with columns picture and defect is expected"
         ) from err
-    for failure in failures:
-        if not failure.picture.is_file():
+    for number, failure in enumerate(failures, start=1):
+        if failure.picture is not None and not failure.picture.is_file():
             raise ArtifactError(f"{path}: {failure.picture} is not there, a picture is expected")
         if not failure.defect or "\n" in failure.defect:
-            raise ArtifactError(f"{path}: {failure.picture.name} needs one line on its defect")
+            name = failure.picture.name if failure.picture else f"row {number}"
+            raise ArtifactError(f"{path}: {name} needs one line on its defect")
     return failures
+
+
+def _beside(path: Path, name: str) -> Path | None:
+    return path.parent / name if name.strip() else None
 
 
 def write_failures(failures: list[Failure], folder: Path) -> list[str]:
@@ -57,7 +64,8 @@ def write_failures(failures: list[Failure], folder: Path) -> list[str]:
 
     Raises ArtifactError for a file that is no picture, or pictures that cannot be made to fit.
     """
-    pictures = [_open(failure.picture) for failure in failures]
+    shown = [(one.picture, one.defect) for one in failures if one.picture is not None]
+    pictures = [_open(picture) for picture, _ in shown]
     height = _LARGEST
     while sum(map(len, encoded := [_encode(one, height) for one in pictures])) > BUDGET_BYTES:
         size = sum(map(len, encoded))
@@ -68,11 +76,14 @@ def write_failures(failures: list[Failure], folder: Path) -> list[str]:
             )
         fitting = int(height * min(0.96, (BUDGET_BYTES / size) ** 0.5))
         height = max(fitting, _SMALLEST)
-    lines = ["Shrunk and of few colours, so that the bundle stays small.", ""]
-    for number, (failure, content) in enumerate(zip(failures, encoded, strict=True), start=1):
+    lines = ["Shrunk and of few colours, so that the bundle stays small.", ""] if shown else []
+    for number, ((_, defect), content) in enumerate(zip(shown, encoded, strict=True), start=1):
         name = f"failure_{number}.png"
         (folder / name).write_bytes(content)
-        lines += [f"![{failure.defect}]({name})", "", f"*{failure.defect}*", ""]
+        lines += [f"![{defect}]({name})", "", f"*{defect}*", ""]
+    told = [f"- {one.defect}" for one in failures if one.picture is None]
+    if told:
+        lines += ["Without pictures, as the people in them may not be shown here:", "", *told, ""]
     return lines
 
 

@@ -115,6 +115,17 @@ def test_failures_are_shown_within_a_budget(tmp_path: Path) -> None:
         write_failures(many, out)
 
 
+def test_a_failure_of_someone_who_may_not_be_shown_is_told(tmp_path: Path) -> None:
+    table = tmp_path / "failures.csv"
+    table.write_text("picture,defect\n,clip a at 2 s: the collar is torn\n")
+    lines = write_failures(read_failures(table), tmp_path)
+    assert "- clip a at 2 s: the collar is torn" in lines
+    assert not list(tmp_path.glob("*.png"))
+    table.write_text("picture,defect\n,\n")
+    with pytest.raises(ArtifactError, match="row 1 needs one line"):
+        read_failures(table)
+
+
 def test_failures_that_cannot_be_shown(tmp_path: Path) -> None:
     table = tmp_path / "failures.csv"
     with pytest.raises(ArtifactError, match="a CSV file with columns picture and defect"):
