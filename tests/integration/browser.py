@@ -12,6 +12,7 @@ from playwright.async_api import Page, async_playwright
 
 from benchmarks.child import Child
 from receiver.tokens import Grant, TokenAuthority
+from shared.shipped_generators import WARP
 
 _SECRET = "a secret of the page's tests, long enough"
 _ARGUMENTS = (
@@ -100,12 +101,14 @@ class ServedCall:
 
 
 @asynccontextmanager
-async def served_call(folder: Path, *arguments: str) -> AsyncIterator[ServedCall]:
+async def served_call(
+    folder: Path, *arguments: str, generator: str = WARP
+) -> AsyncIterator[ServedCall]:
     """A receiver on a free port of loopback, its state in `folder`, until the block is left."""
     environment = {
         "KILOCALL_TOKEN_SECRET": _SECRET,
         "KILOCALL_STATE_FOLDER": str(folder),
-        "KILOCALL_GENERATOR": "warp",
+        "KILOCALL_GENERATOR": generator,
     }
     receiver = await Child.start("receiver", ["--port", "0", *arguments], environment)
     try:

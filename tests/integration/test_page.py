@@ -20,6 +20,7 @@ from receiver.app import PAGE_FOLDER
 from receiver.status_message import PlayerStatus, pack_farewell, pack_status
 from receiver.tokens import Grant
 from shared.control_message import ByeReason
+from shared.shipped_generators import default_generator
 from tests.integration.browser import browser_page, chromium_path, served_call
 from tests.integration.receiver_process import RunningReceiver, running_receiver
 
@@ -339,7 +340,7 @@ async def main() -> None:
     """Renew the picture of the page in the documentation: python -m tests.integration.test_page."""
     with tempfile.TemporaryDirectory() as folder:
         async with (
-            served_call(Path(folder)) as call,
+            served_call(Path(folder), generator=default_generator()) as call,
             browser_page(width=960, height=640) as browser,
             call.sender("--portrait"),
         ):
