@@ -2,7 +2,7 @@
 
     L_G  = L_adv + 50 L1 + 10 L_P + 10 L_FM + 50 L1(warped) + 10 L_P(warped)          (8)
            + 50 L1(painted), where the network blends (SliderGAN Eq. 4)
-           + 3 log MSE + 3 log MSE(warped)
+           + 3 log MSE + 3 log MSE(warped), both beside the face
     L_D  = hinge                                                                     (4, 5, 9)
 
 L_P stands where the paper has VGG features, whose weights cannot be had: differences of a
@@ -28,9 +28,10 @@ PAINTED_WEIGHT = 50.0
 while painting is still bad (0.1 % after 600 samples), and what it hides is never learnt."""
 
 ERROR_WEIGHT = 3.0
-"""Of the logarithm of a picture's mean squared error, which no paper has and PSNR is made of.
-Beside the face, where nothing tells whether hair or a shoulder moved, L1 wants one of two places
-and squares want their mean; a logarithm lets no clip of large motion outweigh the others."""
+"""Of the logarithm of the mean squared error beside the face, which no paper has and PSNR is made
+of. There nothing tells whether hair or a shoulder moved: L1 wants one of two places, squares want
+their mean, and a logarithm lets no clip of large motion outweigh the others. The face itself, a
+fourteenth of the error, the mean only blurred: its sharpness fell from 0.85 to 0.82 of the true."""
 
 _LEAST_ERROR = 1e-4
 """Of squares in [-1, 1]: 46 dB, above which nothing is gained."""
@@ -148,9 +149,13 @@ def flow_loss(flow: Tensor, flows: Tensor) -> Tensor:
     return FLOW_WEIGHT * (distance * flows[:, 2:]).mean()
 
 
-def error_loss(pictures: Tensor, targets: Tensor) -> Tensor:
-    """Weighted mean of the logarithms of the pictures' mean squared errors."""
-    square = (pictures.float() - targets).square().flatten(1).mean(1)
+def error_loss(pictures: Tensor, targets: Tensor, face: Tensor) -> Tensor:
+    """Weighted mean of the logarithms of the pictures' mean squared errors beside the face.
+
+    `face` (B, 1, h, h) is 1 on the driving face, of any size.
+    """
+    beside = functional.interpolate(1 - face.float(), pictures.shape[-2:])
+    square = ((pictures.float() - targets).square() * beside).flatten(1).mean(1)
     return ERROR_WEIGHT * (square + _LEAST_ERROR).log().mean()
 
 

@@ -24,8 +24,9 @@ class Plan:
 
     warm_up: int = 2_000
     motion_share: float = 0.3
-    """Of the samples, the first ones: two of three steps learn the flow alone, at a third of the
-    cost, in networks that can give it alone. It is what unseen people need most samples for."""
+    """Of the samples, the first ones: two of three steps learn from the network's preview (where
+    pixels come from, at half size), at less than half of the cost. It is what unseen people need
+    most samples for."""
 
     adversarial_share: float = 0.15
     """Of the samples, the last ones: discriminators and matching join in."""

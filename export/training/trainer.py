@@ -76,6 +76,8 @@ class Trainer:
         self.judge_optimizer = _adam(self.judges, plan.adversarial_learning_rate, _JUDGE_BETAS)
         self._usual_length = 0.0
         self._pncc = _planes(network, Channel.PNCC)
+        mask = _planes(network, Channel.MASK)
+        self._mesh = slice(mask.start, mask.start + 1)  # the face without its proxy
 
     def generate(self, network: GeneratorNetwork, batch: Batch) -> Generated:
         """Features of each reference once, then all its driving frames."""
@@ -98,8 +100,9 @@ class Trainer:
             own, warped = self._measure.terms(generated, batch.targets, face, batch.alignments)
             self.scales.learn(own)
             loss = self.scales.picture_loss(own) + self.scales.picture_loss(warped)
-            loss = loss + error_loss(generated.image, batch.targets)
-            loss = loss + error_loss(generated.warped, batch.targets)
+            mesh = batch.conditions[:, self._mesh]
+            loss = loss + error_loss(generated.image, batch.targets, mesh)
+            loss = loss + error_loss(generated.warped, batch.targets, mesh)
             learnt = generated.flow
             flow = loss.new_zeros(()) if learnt is None else flow_loss(learnt, batch.flows)
             loss = loss + painted_loss(generated, batch.targets) + flow
@@ -132,7 +135,8 @@ class Trainer:
         targets = functional.avg_pool2d(batch.targets, scale)
         l1 = (preview.picture - targets).abs().mean()
         distance = flow_loss(preview.flow, batch.flows)
-        loss = L1_WEIGHT * l1 + error_loss(preview.picture, targets) + distance
+        error = error_loss(preview.picture, targets, batch.conditions[:, self._mesh])
+        loss = L1_WEIGHT * l1 + error + distance
         length = self._descend(loss, batch)
         return StepReport(
             l1=math.nan,
