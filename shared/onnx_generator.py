@@ -32,7 +32,7 @@ class OnnxGenerator:
         self.channels = manifest.conditions
         self.condition_size = manifest.condition_size
         self.history = manifest.history
-        self._encoder = _open(ENCODER_NAME, bundle.reference_encoder, threads)
+        self._encoder = _open(ENCODER_NAME, bundle.reference_encoder, threads, is_rare=True)
         self._frame = _open(FRAME_NAME, bundle.frame_generator, threads)
         side = manifest.size
         condition_shape = manifest.condition_shape
@@ -77,9 +77,9 @@ class OnnxGenerator:
         self._frame.close()
 
 
-def _open(file: str, content: bytes, threads: int) -> Session:
+def _open(file: str, content: bytes, threads: int, *, is_rare: bool = False) -> Session:
     try:
-        return open_session(content, threads=threads)
+        return open_session(content, threads=threads, is_rare=is_rare)
     except ArtifactError as err:
         raise ArtifactError(f"{file}: {err}") from err
 

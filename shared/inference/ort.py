@@ -30,12 +30,15 @@ _LOG_ERRORS_ONLY = 3
 """ONNX Runtime's severity: 0 verbose to 4 fatal. Its warnings are advice to us, not to a user."""
 
 
-def open_session(model: str | os.PathLike[str] | bytes, *, threads: int = 1) -> Session:
+def open_session(
+    model: str | os.PathLike[str] | bytes, *, threads: int = 1, is_rare: bool = False
+) -> Session:
     """Load an ONNX network from a file or from the bytes of one, on the CPU.
 
     Args:
         model: path of the file, or its content.
         threads: how many threads one run may use, >= 1. Small networks are slower with two.
+        is_rare: it runs seldom, and gives the memory of a run back after it.
 
     Raises ConfigError without ONNX Runtime or for `threads` < 1, ArtifactError for a file that
     is missing or no ONNX network.
@@ -48,6 +51,9 @@ def open_session(model: str | os.PathLike[str] | bytes, *, threads: int = 1) -> 
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = _LOG_ERRORS_ONLY
+    # A plan of all tensors in one block takes 16 MB more of lite and is no faster.
+    options.enable_mem_pattern = False
+    options.enable_cpu_mem_arena = not is_rare
     # Waiting threads would spin on a core that another stage of the call needs.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
