@@ -18,6 +18,7 @@ from receiver.tokens import Grant, TokenAuthority
 from sender.whip_client import WhipClient
 from shared.control_message import Bye, ByeReason, parse_control
 from shared.errors import ConfigError, SignalingError
+from shared.shipped_generators import default_generator
 
 SECRET = "a secret for tests that nobody else knows"
 
@@ -74,7 +75,7 @@ async def test_it_serves_https_and_ends_with_a_goodbye_and_status_0(tmp_path: Pa
     try:
         assert process.stdout is not None
         line = (await asyncio.wait_for(process.stdout.readline(), 60)).decode()
-        assert line.startswith("kilocall receiver (warp): https://127.0.0.1:")
+        assert line.startswith(f"kilocall receiver ({default_generator()}): https://127.0.0.1:")
         grant = Grant(room="r", party="ann", publish=True, play=False)
         control: list[bytes] = []
         connect = partial(
