@@ -35,6 +35,11 @@ class NetworkSpec:
     def condition_channels(self) -> int:
         return channel_count(self.channels)
 
+    def planes(self, channel: Channel) -> slice:
+        """Where the planes of one channel lie among the conditions'."""
+        start = channel_count(self.channels[: self.channels.index(channel)])
+        return slice(start, start + channel_count([channel]))
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Generated:

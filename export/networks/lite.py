@@ -57,7 +57,7 @@ from export.networks.lite_motion import GRID, MotionNetwork
 from export.networks.normed import NormedConv
 from export.networks.person import PERSON_NOTICE, PersonNetwork
 from export.networks.warping import join, upsample, warp
-from shared.conditions import CHANNEL_SIZES, Channel
+from shared.conditions import Channel
 
 _DISPLACEMENT_GAIN = 3.0
 """Of the first weights that see displacements: those are a tenth of what other conditions are,
@@ -93,8 +93,8 @@ class Lite(GeneratorNetwork):
             features=("image", "small", "appearance", "rest", "code", "detail", "rest_detail"),
         )
         planes = self.spec.condition_channels
-        self._flow = _planes_of(Channel.DISPLACEMENT, config.channels)
-        self._masks = _planes_of(Channel.MASK, config.channels)
+        self._flow = self.spec.planes(Channel.DISPLACEMENT)
+        self._masks = self.spec.planes(Channel.MASK)
         self.encoder = ReferenceEncoder(config, planes)
         self.motion = MotionNetwork(config, planes)
         self.head_motion = AffineMotion(GRID)
@@ -222,9 +222,3 @@ def _initialise(network: Lite) -> None:
 def _bias(layer: nn.Conv2d) -> Tensor:
     assert layer.bias is not None
     return layer.bias
-
-
-def _planes_of(channel: Channel, channels: Sequence[Channel]) -> slice:
-    """Where the planes of one channel lie."""
-    start = sum(CHANNEL_SIZES[name] for name in channels[: list(channels).index(channel)])
-    return slice(start, start + CHANNEL_SIZES[channel])

@@ -27,7 +27,7 @@ from export.training.losses import (
 )
 from export.training.plan import Plan
 from export.training.recognition import RecognitionNetwork
-from shared.conditions import CHANNEL_SIZES, Channel
+from shared.conditions import Channel
 
 _BETAS = (0.9, 0.999)
 _JUDGE_BETAS = (0.5, 0.99)
@@ -75,8 +75,8 @@ class Trainer:
         self.optimizer = _adam(self.network, plan.learning_rate, _BETAS)
         self.judge_optimizer = _adam(self.judges, plan.adversarial_learning_rate, _JUDGE_BETAS)
         self._usual_length = 0.0
-        self._pncc = _planes(network, Channel.PNCC)
-        mask = _planes(network, Channel.MASK)
+        self._pncc = network.spec.planes(Channel.PNCC)
+        mask = network.spec.planes(Channel.MASK)
         self._mesh = slice(mask.start, mask.start + 1)  # the face without its proxy
 
     def generate(self, network: GeneratorNetwork, batch: Batch) -> Generated:
@@ -254,9 +254,3 @@ def _adam(module: nn.Module, rate: float, betas: tuple[float, float]) -> torch.o
     return torch.optim.AdamW(
         module.parameters(), rate, betas=betas, weight_decay=_WEIGHT_DECAY, fused=True
     )
-
-
-def _planes(network: GeneratorNetwork, channel: Channel) -> slice:
-    channels = network.spec.channels
-    start = sum(CHANNEL_SIZES[name] for name in channels[: channels.index(channel)])
-    return slice(start, start + CHANNEL_SIZES[channel])
