@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from shared.parameters import FloatArray
-from shared.shipped_generators import default_generator
+from shared.shipped_generators import WARP, default_generator
 from shared.tracker import FaceTracker
 from tests.material import call_clip
 
@@ -65,7 +65,8 @@ def portrait(tmp_path_factory: pytest.TempPathFactory) -> Demo:
 @pytest.fixture(scope="module")
 def lossy(tmp_path_factory: pytest.TempPathFactory) -> Demo:
     arguments = ["--portrait", "--seconds", "5", "--loss", "0.3", "--delay", "20", "--seed", "5"]
-    return _demo(tmp_path_factory.mktemp("lossy"), arguments)
+    # It is the wire that is tried, whatever rebuilds: what `warp` draws is where the face is.
+    return _demo(tmp_path_factory.mktemp("lossy"), [*arguments, "--bundle", WARP])
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,9 +173,8 @@ def test_under_loss_the_face_goes_on_moving(lossy: Demo) -> None:
     agreement = lossy.report["agreement"]
     assert agreement["freeze_share"] <= 0.03 or _was_starved(lossy.report)
     assert agreement["akd_px"] <= 2.5
-    # Decoded against a wrong base a face would lie tens of pixels away; of 130 pictures the worst
-    # is this percentile, and one in a quick turn lay 8 px off.
-    assert agreement["akd_p99_px"] <= 12
+    # Decoded against a wrong base a face would lie tens of pixels away.
+    assert agreement["akd_p99_px"] <= 8
 
 
 def test_a_film_with_sound_plays_in_sync(tmp_path: Path) -> None:
