@@ -109,6 +109,18 @@ def test_weights_come_back_from_a_bundle(lite_bundle: Path) -> None:
         assert torch.equal(found, expected)
 
 
+def test_equal_weights_stored_once_come_back_for_both(tmp_path: Path) -> None:
+    network = seeded(Lite(TINY))
+    assert isinstance(network, Lite)
+    with torch.no_grad():
+        network.from_detail.bias.copy_(network.from_body.bias)
+    bundle = write(network, tmp_path / "lite")
+    found = Lite(TINY)
+    load_bundle_weights(found, bundle)
+    assert torch.equal(found.from_body.bias, network.from_body.bias)
+    assert torch.equal(found.from_detail.bias, network.from_body.bias)
+
+
 def test_weights_of_other_sizes_are_refused(lite_bundle: Path) -> None:
     with pytest.raises(ArtifactError, match=r"of shape .* is expected"):
         load_bundle_weights(Lite(replace(TINY, body=32)), lite_bundle)

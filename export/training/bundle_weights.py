@@ -20,9 +20,13 @@ def load_bundle_weights(network: GeneratorNetwork, folder: Path) -> None:
     network.fold()  # as the bundle's are: what was normalised before goes on as it is
     found: dict[str, torch.Tensor] = {}
     for content in (bundle.reference_encoder, bundle.frame_generator):
-        for tensor in onnx.load_model_from_string(content).graph.initializer:
-            name = tensor.name.removeprefix("network.")
-            found[name] = torch.from_numpy(numpy_helper.to_array(tensor).copy())
+        graph = onnx.load_model_from_string(content).graph
+        for tensor in graph.initializer:
+            found[_name(tensor.name)] = torch.from_numpy(numpy_helper.to_array(tensor).copy())
+        # Weights that are equal, as biases of a sum are all through a training, are stored once.
+        for node in graph.node:
+            if node.op_type == "Identity" and _name(node.input[0]) in found:
+                found[_name(node.output[0])] = found[_name(node.input[0])]
     for name, parameter in network.named_parameters():
         if name not in found:
             raise ArtifactError(
@@ -36,3 +40,7 @@ def load_bundle_weights(network: GeneratorNetwork, folder: Path) -> None:
             )
         with torch.no_grad():
             parameter.copy_(found[name])
+
+
+def _name(of_graph: str) -> str:
+    return of_graph.removeprefix("network.")
