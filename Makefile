@@ -9,22 +9,26 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	&& echo $$p && break; done)
 VENV ?= .venv
 BIN := $(VENV)/bin
+# ONNX Runtime for the page, which its half of a call needs to track a face.
+WEB := $(VENV)/.web-installed
+VENDOR := receiver/web/vendor/onnxruntime-web
+TSC := $(VENV)/npm/node_modules/.bin/tsc
 ARGS ?=
 
 # ONNX Runtime and numba bring their own threads; one call needs no more than one each.
 export OMP_NUM_THREADS ?= 1
 export PYTHONUNBUFFERED = 1
 
-.PHONY: demo test test-slow check format clean
+.PHONY: demo test test-slow check check-web format clean
 .DELETE_ON_ERROR:
 
-demo: $(VENV)/.kernels-compiled
+demo: $(VENV)/.kernels-compiled $(WEB)
 	@$(BIN)/python -m benchmarks demo $(ARGS)
 
-test: $(VENV)/.dev-installed $(VENV)/.kernels-compiled
+test: $(VENV)/.dev-installed $(VENV)/.kernels-compiled $(WEB)
 	@$(BIN)/python -m pytest -m "not slow and not gpu" $(ARGS)
 
-test-slow: $(VENV)/.dev-installed $(VENV)/.kernels-compiled
+test-slow: $(VENV)/.dev-installed $(VENV)/.kernels-compiled $(WEB)
 	@$(BIN)/python -m pytest -m "slow" $(ARGS)
 
 check: $(VENV)/.dev-installed
@@ -32,6 +36,11 @@ check: $(VENV)/.dev-installed
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory check-web; else \
+		echo "kilocall: no npm, so the types of receiver/web were not checked" >&2; fi
+
+check-web: $(VENV)/.typescript-installed
+	$(TSC) --project jsconfig.json
 
 format: $(VENV)/.dev-installed
 	$(BIN)/ruff format .
@@ -56,5 +65,24 @@ $(VENV)/.%-installed: requirements/%.txt $(wildcard requirements/*.txt) $(VENV)/
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement $< || { echo "kilocall: installing $< failed; the lines above say why (a network is needed the first time)" >&2; exit 2; }
 	@touch $@
 
+# `npm pack` takes the one archive: no dependencies, no scripts. It has no licence file in it, but
+# the Python package of the same project has. Not made, it is tried again by the next `make`.
+$(WEB): requirements/package.json $(VENV)/.cpu-installed
+	@command -v npm >/dev/null || { echo "kilocall: no npm, so the page can show calls but not send (Debian, Ubuntu: sudo apt-get install npm; macOS: brew install node)" >&2; exit 0; }; \
+	echo "Installing onnxruntime-web ..."; \
+	folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && \
+	package=onnxruntime-web@$$(node -p "require('./$<').dependencies['onnxruntime-web']") && \
+	npm pack --silent --pack-destination "$$folder" "$$package" >/dev/null && \
+	tar -xzf "$$folder"/*.tgz -C "$$folder" $(addprefix package/dist/,ort.wasm.min.mjs ort-wasm-simd-threaded.mjs ort-wasm-simd-threaded.wasm) && \
+	rm -rf $(VENDOR) && mkdir -p $(VENDOR) && mv "$$folder"/package/dist/* $(VENDOR)/ && \
+	cp $(VENV)/lib/python3*/site-packages/onnxruntime/LICENSE $(VENV)/lib/python3*/site-packages/onnxruntime/ThirdPartyNotices.txt $(VENDOR)/ && \
+	touch $@ || echo "kilocall: installing onnxruntime-web failed, so the page can show calls but not send; the lines above say why" >&2
+
+$(VENV)/.typescript-installed: requirements/package.json $(VENV)/.python
+	@echo "Installing typescript ..."
+	@npm install --silent --ignore-scripts --no-save --no-package-lock --no-audit --no-fund --prefix $(VENV)/npm \
+		typescript@$$(node -p "require('./$<').devDependencies.typescript")
+	@touch $@
+
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache out
+	rm -rf receiver/web/vendor $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache out

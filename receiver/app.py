@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from receiver.exposition import exposition
 from receiver.rooms import Role
 from receiver.tokens import Grant, TokenAuthority, bearer_token
 from shared.errors import SignalingError
+from shared.face_model import DEFAULT_PATH
 from shared.limits import SIGNALING_BODY_MAX_BYTES
 from shared.metrics import Metrics
 from shared.version import __version__
@@ -25,6 +27,15 @@ SDP = "application/sdp"
 DISCARD_MAX_BYTES = 16 * 1024 * 1024
 DISCARD_SECONDS = 5.0
 PAGE_FOLDER = Path(__file__).parent / "web"
+PAGE_ASSETS = (
+    "face_model.npz",
+    "parameter_codec.json",
+    "tracker/NOTICE",
+    "tracker/face_detection_short_range.onnx",
+    "tracker/face_landmark_with_attention.json",
+    "tracker/face_landmark_with_attention.onnx",
+)
+"""What the page needs to track a face and to send it."""
 
 # wasm-unsafe-eval: onnxruntime-web compiles its WebAssembly in the page.
 _CONTENT_SECURITY_POLICY = (
@@ -128,6 +139,9 @@ def create_app(calls: Calls, authority: TokenAuthority, metrics: Metrics) -> Fas
     async def metrics_page() -> Response:
         return Response(exposition(metrics, calls), media_type=CONTENT_TYPE_LATEST)
 
+    assets = DEFAULT_PATH.parent
+    if assets.is_dir():
+        app.mount("/assets", _PageHeaders(_PageAssets(directory=assets)))
     if PAGE_FOLDER.is_dir():
         app.mount("/", _PageHeaders(StaticFiles(directory=PAGE_FOLDER, html=True)))
     return app
@@ -207,3 +221,10 @@ class _PageHeaders:
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
+
+
+class _PageAssets(StaticFiles):
+    """Those files of a folder that the page needs, and no others."""
+
+    def lookup_path(self, path: str) -> tuple[str, os.stat_result | None]:
+        return super().lookup_path(path) if path in PAGE_ASSETS else ("", None)

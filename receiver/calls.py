@@ -36,6 +36,7 @@ class Calls:
         metrics: Metrics,
         ice_servers: tuple[IceServer, ...] = (),
         max_rooms: int = 64,
+        fallback_video_max_bps: int = 300_000,
     ) -> None:
         self.ice_servers = ice_servers
         self._open_stream = open_stream
@@ -43,6 +44,7 @@ class Calls:
         self._clock = clock
         self._metrics = metrics
         self._rooms = Rooms(max_rooms=max_rooms)
+        self._fallback_video_max_bps = fallback_video_max_bps
         self._sessions: dict[str, Session] = {}
         self._closing: set[asyncio.Task[None]] = set()
         self._shut = False
@@ -65,6 +67,7 @@ class Calls:
             metrics=self._metrics,
             ice_servers=self.ice_servers,
             on_end=self._end,
+            fallback_video_max_bps=self._fallback_video_max_bps,
         )
         return await self._open(session, offer)
 

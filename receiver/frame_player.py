@@ -83,9 +83,13 @@ class FramePlayer:
         return True
 
     def _restart(self) -> None:
+        self.begin_anew()
+        self.playout.restart()
+
+    def begin_anew(self) -> None:
+        """Forget the face: the next frames follow none before them. The playout delay stays."""
         self._track.clear()
         self._concealment.reset()
-        self.playout.restart()
         self._previous = None
         self._newest_message = None
 

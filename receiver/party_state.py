@@ -10,7 +10,7 @@ class PartyStatistics:
     """Numbers of the last second or so, renewed once a second."""
 
     frames_per_second: float = 0.0
-    """Rebuilt pictures."""
+    """Pictures, rebuilt or of ordinary video."""
 
     messages_per_second: float = 0.0
     """Parameter messages that came."""
@@ -46,13 +46,19 @@ class PartyState:
     """Nothing came for three seconds; the session ends at thirty."""
 
     waiting: bool = True
-    """No reference is held yet: there is no picture to show."""
+    """There is no picture to show yet."""
 
     face: FaceState = FaceState.TRACKED
     mode: CallMode = CallMode.REBUILT
+    plain: bool = False
+    """Ordinary video is shown; nothing is rebuilt."""
+
     muted: bool = False
     thin: bool = False
     """Its link carries less than the call needs: picture and sound suffer."""
+
+    name: str = ""
+    """What it calls itself; anything, never a metric's label."""
 
     generator: str = ""
     """Name of what rebuilds the picture."""

@@ -29,6 +29,11 @@ class StatisticsWindow:
         self._pictures += 1
         self._latencies_ms.append(latency_ms)
 
+    def add_video(self) -> None:
+        """A frame of ordinary video went to the viewers; its latency is not known."""
+        self._pictures += 1
+        self._latencies_ms.clear()
+
     def add_message(self, size: int) -> None:
         """A parameter message of so many bytes came."""
         self._messages += 1

@@ -6,25 +6,30 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from receiver.audio_relay import AudioRelay
+from receiver.camera_stream import CameraStream
 from receiver.concealment import ConcealmentSettings
 from receiver.feedback import Feedback
 from receiver.frame_player import FramePlayer
 from receiver.liveness import Life, Liveness
 from receiver.party_state import PartyState
 from receiver.party_statistics import StatisticsWindow
+from receiver.picture_maker import RebuiltPicture
+from receiver.picture_outlet import PictureOutlet
 from receiver.picture_stream import PictureStream
+from receiver.picture_switch import PictureSwitch
 from receiver.playout import PlayoutSettings
 from receiver.published_stream import PublisherLink
 from receiver.reference_store import ReferenceStore
 from receiver.renderer import RenderEngine
 from receiver.report_schedule import ReportSettings
 from receiver.sound_stream import SoundStream
-from receiver.video_track import RebuiltVideoTrack
+from receiver.video_track import CameraPicture, RebuiltVideoTrack
 from shared.clock import Clock, ns_from_ticks, ticks_difference
 from shared.codec import FaceDecoder
 from shared.control_message import (
     Bye,
     ByeReason,
+    CallMode,
     Hello,
     KnownMessage,
     Mode,
@@ -102,9 +107,14 @@ class PartyStream:
             clock=clock,
             metrics=metrics,
             post=self._post,
-            on_picture=self._on_picture,
+            show=self._show_rebuilt,
             on_lack=self._on_lack,
             on_broken=lambda: link.end(ByeReason.OTHER),
+        )
+        self._outlet = PictureOutlet(clock=clock, metrics=metrics)
+        self._switch = PictureSwitch()
+        self._camera = CameraStream(
+            link.camera, clock=clock, metrics=metrics, show=self._show_video
         )
         relay = AudioRelay(metrics=metrics, release_ns=self._sound_release_ns)
         self._sound = SoundStream(relay, clock=clock)
@@ -163,6 +173,8 @@ class PartyStream:
             raise
         self._statistics.add_message(len(message))
         self._feedback.receive(decoded, now_ns, transport)
+        if self._switch.receive_message(now_ns):
+            self._player.begin_anew()
         if self._player.receive(decoded, now_ns):
             self._messages_came.set()
         else:
@@ -175,7 +187,7 @@ class PartyStream:
 
     def subscribe_video(self) -> RebuiltVideoTrack:
         """The picture for one viewer; the track's `stop` ends the subscription."""
-        return self._pictures.subscribe()
+        return self._outlet.subscribe()
 
     def subscribe_audio(self) -> OpusPacketTrack:
         """The sound for one viewer; the track's `stop` ends the subscription."""
@@ -183,17 +195,20 @@ class PartyStream:
 
     def next_tick_ns(self) -> int | None:
         """Local monotonic ns at which `tick` is due; None while there is nothing to show."""
-        return self._pictures.next_tick_ns()
+        rebuilds = self._switch.rebuilds(self._clock.now_ns())
+        return self._pictures.next_tick_ns() if rebuilds else None
 
     def tick(self) -> None:
         """Show the moment that is due now; `run` does so in time."""
-        self._pictures.tick()
+        if self._switch.rebuilds(self._clock.now_ns()):
+            self._pictures.tick()
 
     async def run(self) -> None:
         """Play until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._play_pictures())
             group.create_task(self._sound.run())
+            group.create_task(self._camera.run())
             group.create_task(self._keep_house())
 
     async def close(self) -> None:
@@ -202,6 +217,8 @@ class PartyStream:
         self._lane.close()
         self._references.clear()
         self._pictures.close()
+        self._outlet.close()
+        self._camera.want(False)
         self._sound.close()
 
     def _handle(self, message: KnownMessage) -> None:
@@ -213,10 +230,11 @@ class PartyStream:
             case Mode():
                 if message.face is not self._state.face:
                     self._metrics.count("face_states", message.face.value)
+                self._switch.ask(message.mode)
+                self._settle_mode()
                 self._change(
                     replace(
                         self._state,
-                        mode=message.mode,
                         face=message.face,
                         muted=message.muted,
                         thin=message.thin,
@@ -231,14 +249,38 @@ class PartyStream:
     def _greet(self, hello: Hello) -> None:
         self._feedback.greet(hello, self._engine.face_model)
         self._player.playout.set_frame_rate(hello.frame_rate_hz)
-        self._change(replace(self._state, connected=True))
+        self._change(replace(self._state, connected=True, name=hello.name))
 
-    def _on_picture(self, capture_time: int) -> None:
+    def _settle_mode(self) -> None:
+        """Follow the party's mode as soon as that is allowed."""
+        if self._switch.settle(self._clock.now_ns()):
+            mode = self._switch.mode
+            self._metrics.count("modes", mode.value)
+            self._camera.want(mode is CallMode.VIDEO)
+            self._change(replace(self._state, mode=mode))
+            self._messages_came.set()
+
+    def _show_rebuilt(self, picture: RebuiltPicture, time: int) -> None:
         self._lacking_since_ns = None
-        age_ticks = ticks_difference(self._clock.now_ticks(), capture_time)
-        self._statistics.add_picture(ns_from_ticks(age_ticks) / 1e6)
-        if self._state.waiting:
-            self._change(replace(self._state, waiting=False))
+        if not self._switch.show_rebuilt(self._clock.now_ns()):
+            self._metrics.count("frames_dropped", "video_shown")
+        elif self._outlet.put(CallMode.REBUILT, picture, time):
+            self._metrics.count("pictures")
+            age_ticks = ticks_difference(self._clock.now_ticks(), picture.capture_time)
+            self._statistics.add_picture(ns_from_ticks(age_ticks) / 1e6)
+            self._change(replace(self._state, waiting=False, plain=False))
+
+    def _show_video(self, picture: CameraPicture, time: int) -> None:
+        was_rebuilt = self._switch.shown is CallMode.REBUILT
+        if not self._switch.show_video(self._clock.now_ns()):
+            return
+        if was_rebuilt:
+            self._pictures.rest()
+            self._player.begin_anew()
+        if self._outlet.put(CallMode.VIDEO, picture, time):
+            self._metrics.count("plain_frames")
+            self._statistics.add_video()
+            self._change(replace(self._state, waiting=False, plain=True))
 
     def _on_lack(self) -> None:
         """A tick's set is not held. It is on its way, as a rule; else it is asked for."""
@@ -251,6 +293,8 @@ class PartyStream:
             self._feedback.request(RefreshTarget.REFERENCE, now_ns)
 
     def _sound_release_ns(self, capture_time: int) -> int | None:
+        if self._switch.shown is CallMode.VIDEO:
+            return None  # video is not delayed either
         due_ns = self._player.release_ns(capture_time)
         return None if due_ns is None else due_ns + int(self._pictures.render_ns)
 
@@ -258,6 +302,7 @@ class PartyStream:
         while True:
             due_ns = self.next_tick_ns()
             if due_ns is None:
+                self._pictures.rest()
                 self._messages_came.clear()
                 await self._messages_came.wait()
                 continue
@@ -270,6 +315,7 @@ class PartyStream:
         while True:
             await asyncio.sleep(_HOUSEKEEPING_SECONDS)
             now_ns = self._clock.now_ns()
+            self._settle_mode()
             self._feedback.report_if_due(now_ns)
             self._references.expire(now_ns)
             state = replace(self._state, interrupted=self._liveness.life(now_ns) is not Life.ALIVE)

@@ -1,4 +1,4 @@
-"""The ticks of one party: each asks the worker for a picture and hands it to all viewers."""
+"""The ticks of one party: each asks the worker for a picture and hands it on."""
 
 import logging
 from collections import deque
@@ -12,8 +12,7 @@ from receiver.concealment import ShownFace
 from receiver.frame_player import FramePlayer
 from receiver.picture_maker import RebuiltPicture, RenderRequest
 from receiver.renderer import RenderEngine, RenderLane
-from receiver.video_track import RebuiltVideoTrack
-from shared.clock import TICKS_PER_SECOND, Clock
+from shared.clock import Clock
 from shared.errors import KilocallError
 from shared.face_renderer import PreparedReference
 from shared.metrics import Metrics, Stage
@@ -26,8 +25,6 @@ MAX_FAILURES = 25
 
 _STILL_NS = 500_000_000
 """A face still for longer, past every cross-fade, is not rendered again."""
-
-_LONGEST_STEP_TICKS = 60 * TICKS_PER_SECOND
 
 Post = Callable[..., None]
 """Runs a callable with arguments on the event loop; from any thread."""
@@ -46,13 +43,13 @@ class PictureStream:
         clock: Clock,
         metrics: Metrics,
         post: Post,
-        on_picture: Callable[[int], None],
+        show: Callable[[RebuiltPicture, int], None],
         on_lack: Callable[[], None],
         on_broken: Callable[[], None],
     ) -> None:
         """`references(set_id)`: those held of a set.
 
-        `on_picture` gets the capture time of a picture that went to the viewers.
+        `show(picture, time)` gets each picture and the unwrapped time of its tick.
         `on_lack`: a tick was of a set of which nothing is held; `on_broken`: MAX_FAILURES.
         """
         self._engine = engine
@@ -62,36 +59,24 @@ class PictureStream:
         self._clock = clock
         self._metrics = metrics
         self._post = post
-        self._on_picture = on_picture
+        self._show = show
         self._on_lack = on_lack
         self._on_broken = on_broken
-        self._viewers: list[RebuiltVideoTrack] = []
         self._past: deque[FaceParameters] = deque(maxlen=max(engine.history, 1))
         self._last_request: RenderRequest | None = None
         self._still_since_ns = 0
         self._last_picture: RebuiltPicture | None = None
-        self._pts: int | None = None
-        self._pts_shift = 0
         self._last_tick: int | None = None
         self._failures = 0
         self.render_ns = 0.0
         """Smoothed time from a tick to its picture."""
 
-    def subscribe(self) -> RebuiltVideoTrack:
-        """A track for one more viewer; its `stop` ends the subscription."""
-        track = RebuiltVideoTrack(
-            clock=self._clock, metrics=self._metrics, on_stop=self._viewers_without
-        )
-        self._viewers.append(track)
-        return track
-
-    def _viewers_without(self, track: RebuiltVideoTrack) -> None:
-        self._viewers = [viewer for viewer in self._viewers if viewer is not track]
+    def rest(self) -> None:
+        """Ticks stop for a while; that is no loss."""
+        self._last_tick = None
 
     def close(self) -> None:
-        """End the viewers' tracks and forget the last picture."""
-        for track in list(self._viewers):
-            track.stop()
+        """Forget the last picture."""
         self._last_picture = self._last_request = None
 
     def next_tick_ns(self) -> int | None:
@@ -162,7 +147,7 @@ class PictureStream:
         self._player.playout.begin(tick_ns)
         self._last_picture = picture
         self.render_ns += (self._clock.now_ns() - tick_ns - self.render_ns) * 0.1
-        self._offer(picture, time)
+        self._show(picture, time)
 
     def _conceal(self, capture_time: int, time: int, error: KilocallError) -> None:
         """A frame failed: the last picture stays; too many in a row end the session."""
@@ -176,23 +161,7 @@ class PictureStream:
 
     def _repeat(self, capture_time: int, time: int) -> None:
         if self._last_picture is not None:
-            self._offer(replace(self._last_picture, capture_time=capture_time), time)
-
-    def _offer(self, picture: RebuiltPicture, time: int) -> None:
-        """Give a picture to every viewer, in order; pts follow the capture times."""
-        pts = time + self._pts_shift
-        if self._pts is not None and abs(pts - self._pts) > _LONGEST_STEP_TICKS:
-            # The sender's clock restarted; the viewers' time goes on.
-            self._pts_shift += self._pts + self._player.playout.period_ticks - pts
-            pts = time + self._pts_shift
-        if self._pts is not None and pts <= self._pts:
-            self._metrics.count("frames_dropped", "out_of_order")
-            return
-        self._pts = pts
-        self._metrics.count("pictures")
-        for track in self._viewers:
-            track.put(picture, pts)
-        self._on_picture(picture.capture_time)
+            self._show(replace(self._last_picture, capture_time=capture_time), time)
 
 
 def _alike(request: RenderRequest, other: RenderRequest) -> bool:

@@ -57,6 +57,7 @@ class ReceiverPipeline:
             metrics=self.metrics,
             ice_servers=settings.ice_servers,
             max_rooms=settings.max_rooms,
+            fallback_video_max_bps=settings.fallback_video_max_bps,
         )
         self.app: FastAPI = create_app(self.calls, authority, self.metrics)
 

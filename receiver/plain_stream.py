@@ -53,7 +53,7 @@ class PlainStream:
     @property
     def state(self) -> PartyState:
         """Nothing is known of a face; the picture is there or not."""
-        return PartyState(connected=True, waiting=not self._came, mode=CallMode.VIDEO)
+        return PartyState(connected=True, waiting=not self._came, mode=CallMode.VIDEO, plain=True)
 
     def on_control(self, message: bytes) -> None:
         """Such a client has no channels."""

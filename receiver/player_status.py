@@ -6,7 +6,6 @@ from receiver.status_message import PlayerStatus
 from receiver.whep import WhepSession
 from receiver.whip import WhipSession
 from shared.clock import Clock
-from shared.control_message import CallMode
 from shared.webrtc.wire_rates import WireRates
 
 
@@ -23,16 +22,16 @@ class StatusReporter:
             return PlayerStatus(present=False, picture_hop_bps=hop.video_sent_bps)
         wire = self._rates(publisher)
         state = publisher.stream.state
-        is_plain = state.mode is CallMode.VIDEO
         statistics = state.statistics
         return PlayerStatus(
             present=True,
             life=publisher.life.value,
-            plain=is_plain,
+            plain=state.plain,
             waiting=state.waiting,
             state=state.face.value,
             mode=state.mode.value,
             muted=state.muted,
+            name=state.name or None,
             thin=state.thin,
             generator=state.generator or None,
             fps=round(statistics.frames_per_second, 1),

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from aiortc.mediastreams import MediaStreamTrack
 
+from receiver.camera_stream import CameraSource
 from receiver.party_state import PartyState
 from shared.control_message import ByeReason
 from shared.in_band import Transport
@@ -65,6 +66,9 @@ class PublisherLink:
 
     end: Callable[[ByeReason], None]
     """End the session: the party said goodbye, or its stream cannot go on."""
+
+    camera: CameraSource | None = None
+    """The party's ordinary video; None where it offered none that can be read."""
 
 
 OpenStream = Callable[[PublisherLink], PublishedStream]

@@ -50,6 +50,9 @@ class ReceiverSettings(ProcessSettings):
     picture_hop_max_bps: Annotated[int, Field(ge=100_000, le=10_000_000)] = 500_000
     """Ceiling in bit/s of the rebuilt picture's video to each viewer."""
 
+    fallback_video_max_bps: Annotated[int, Field(ge=30_000, le=10_000_000)] = 300_000
+    """What a party may send in bit/s of ordinary video, in place of its rebuilt picture."""
+
     draw_capture_time: bool = False
     """Draw each picture's capture time into it as a bar code; for measurements."""
 

@@ -12,6 +12,7 @@ msgpack maps. Keys are written out, as this is the near link and a page reads th
     state                face state: tracked, lost, several, border, camera_off ...
     mode                 rebuilt or video
     muted                its microphone is off
+    name                 what it calls itself
     thin                 its link carries less than the call needs: picture and sound suffer
     generator            what rebuilds the picture
     fps                  pictures a second handed to this viewer's encoder
@@ -58,6 +59,7 @@ class PlayerStatus:
     state: str | None = None
     mode: str | None = None
     muted: bool | None = None
+    name: str | None = None
     thin: bool | None = None
     generator: str | None = None
     fps: float | None = None

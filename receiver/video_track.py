@@ -1,18 +1,32 @@
-"""The rebuilt picture as a WebRTC video track."""
+"""A party's picture as a WebRTC video track."""
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 from fractions import Fraction
 
 import av
+import numpy as np
 from aiortc import MediaStreamTrack
 from aiortc.mediastreams import MediaStreamError
+from numpy.typing import NDArray
 
 from receiver.picture_maker import RebuiltPicture
 from shared.clock import TICKS_PER_SECOND, Clock, ns_from_ticks, ticks_difference
 from shared.metrics import Metrics, Stage
 
 _TIME_BASE = Fraction(1, TICKS_PER_SECOND)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CameraPicture:
+    """A frame of ordinary video that is passed on."""
+
+    planar: NDArray[np.uint8]
+    """(3 H / 2, W): planar YUV 4:2:0; both sides are even."""
+
+    capture_time: int | None
+    """90 kHz ticks modulo 2^32; None before the video's sender told its clock."""
 
 
 class RebuiltVideoTrack(MediaStreamTrack):
@@ -35,7 +49,7 @@ class RebuiltVideoTrack(MediaStreamTrack):
         self._clock = clock
         self._metrics = metrics
         self._on_stop = on_stop
-        self._slot: tuple[RebuiltPicture, int] | None = None
+        self._slot: tuple[RebuiltPicture | CameraPicture, int] | None = None
         self._last_capture_time: int | None = None
         self._filled = asyncio.Event()
 
@@ -44,7 +58,7 @@ class RebuiltVideoTrack(MediaStreamTrack):
         """90 kHz ticks modulo 2^32 of the frame that `recv` returned last."""
         return self._last_capture_time
 
-    def put(self, picture: RebuiltPicture, pts: int) -> None:
+    def put(self, picture: RebuiltPicture | CameraPicture, pts: int) -> None:
         """Offer a picture; one that nobody took is dropped and counted."""
         if self._slot is not None:
             self._metrics.count("frames_dropped", "viewer")
@@ -66,8 +80,9 @@ class RebuiltVideoTrack(MediaStreamTrack):
         frame.pts = pts
         frame.time_base = _TIME_BASE
         self._last_capture_time = picture.capture_time
-        elapsed = ticks_difference(self._clock.now_ticks(), picture.capture_time)
-        self._metrics.observe_ms(Stage.LATENCY, ns_from_ticks(elapsed) / 1e6)
+        if isinstance(picture, RebuiltPicture):
+            elapsed = ticks_difference(self._clock.now_ticks(), picture.capture_time)
+            self._metrics.observe_ms(Stage.LATENCY, ns_from_ticks(elapsed) / 1e6)
         return frame
 
     def stop(self) -> None:

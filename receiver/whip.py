@@ -5,6 +5,8 @@ import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 
+from aiortc import MediaStreamTrack, RTCRtpTransceiver
+
 from receiver.message_rate import MessageRate
 from receiver.plain_stream import PlainStream
 from receiver.published_stream import OpenStream, PublishedStream, PublisherLink
@@ -14,14 +16,20 @@ from shared.clock import Clock
 from shared.control_message import Bye, ByeReason, pack_control
 from shared.errors import BitstreamError, VersionError
 from shared.in_band import Transport
-from shared.limits import CONTROL_MESSAGES_PER_SECOND, PARAMETER_MESSAGES_PER_SECOND
+from shared.limits import (
+    CAMERA_DECODED_SIDE_MAX_PIXELS,
+    CONTROL_MESSAGES_PER_SECOND,
+    PARAMETER_MESSAGES_PER_SECOND,
+)
 from shared.metrics import Metrics
 from shared.webrtc.aiortc.rtcp_riders import RtcpRiders
 from shared.webrtc.aiortc.rtp_tap import tap_rtp, tap_sender_reports
+from shared.webrtc.aiortc.video_gate import VideoGate, only_vp8
 from shared.webrtc.audio import OpusArrivals, OpusPacket
 from shared.webrtc.channel import CONTROL, PARAMETERS
 from shared.webrtc.ice_servers import IceServer
 from shared.webrtc.opus_sdp import OpusPreferences, prefer_opus
+from shared.webrtc.video_sdp import cap_video
 
 logger = logging.getLogger(__name__)
 
@@ -46,11 +54,14 @@ class WhipSession(Session):
         metrics: Metrics,
         ice_servers: Sequence[IceServer],
         on_end: OnEnd,
+        fallback_video_max_bps: int = 300_000,
     ) -> None:
+        """`fallback_video_max_bps`: what a party with channels may use for ordinary video."""
         super().__init__(
             session_id, seat, clock=clock, metrics=metrics, ice_servers=ice_servers, on_end=on_end
         )
         self._open_stream = open_stream
+        self._fallback_video_max_bps = fallback_video_max_bps
         self._control_rate = MessageRate(CONTROL_MESSAGES_PER_SECOND)
         self._parameter_rate = MessageRate(PARAMETER_MESSAGES_PER_SECOND)
         self._transports: deque[Transport] = deque(maxlen=_TRANSPORTS)
@@ -67,12 +78,19 @@ class WhipSession(Session):
             self._audio.read_in_band(
                 lambda message: self._on_parameters(message, Transport.IN_BAND)
             )
-        video = None
+        video: MediaStreamTrack | None = None
+        camera: VideoGate | None = None
         for transceiver in self.peer.connection.getTransceivers():
             if transceiver.kind == "audio":
                 tap_rtp(transceiver.receiver, self._audio.on_rtp)
                 tap_sender_reports(transceiver.receiver, self._audio.on_report)
                 self._riders = RtcpRiders(transceiver.receiver)
+            elif has_channels and camera is None and _can_fall_back(transceiver):
+                camera = VideoGate(
+                    transceiver.receiver,
+                    max_side=CAMERA_DECODED_SIDE_MAX_PIXELS,
+                    on_drop=lambda reason: self._metrics.count("drops", reason),
+                )
             elif has_channels or video is not None:
                 # A track that nobody reads would fill aiortc's unbounded queue.
                 tap_rtp(transceiver.receiver, lambda packet: self._metrics.count("drops", "video"))
@@ -85,11 +103,14 @@ class WhipSession(Session):
                 send_beside_sound=self._send_beside_sound,
                 received_bytes=lambda: self.peer.wire.snapshot().received_bytes,
                 end=self.end,
+                camera=camera,
             )
             self.stream = self._open_stream(link)
         else:
             self.stream = PlainStream(video, self._metrics)
         answer = prefer_opus(await self.peer.answer(), OpusPreferences())
+        if has_channels:
+            answer = cap_video(answer, self._fallback_video_max_bps)
         self.start(self.stream.run())
         self.start(self.watch())
         return answer
@@ -152,3 +173,8 @@ class WhipSession(Session):
         if self.stream is not None:
             await self.stream.close()
         await self.peer.close()
+
+
+def _can_fall_back(transceiver: RTCRtpTransceiver) -> bool:
+    """Whether video may come on it that is decoded here."""
+    return transceiver.receiver.track is not None and only_vp8(transceiver)

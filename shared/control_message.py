@@ -21,6 +21,7 @@ from shared.limits import (
     FRAME_RATE_MAX_HZ,
     FRAME_SIDE_MAX_PIXELS,
     IDENTITY_MAX_BYTES,
+    NAME_MAX_CHARACTERS,
     REFERENCE_CHUNK_MAX_BYTES,
     REFERENCE_ID_MAX,
     REFERENCE_MAX_BYTES,
@@ -108,6 +109,9 @@ class Hello:
     bitstream_versions: tuple[int, ...] = (BITSTREAM_VERSION,)
     """Of parameter messages that this side reads and writes; the highest that both have holds."""
 
+    name: str = ""
+    """What the other side may call this one; at most NAME_MAX_CHARACTERS."""
+
     protocol_version: int = PROTOCOL_VERSION
 
     def _fields(self) -> dict[str, object]:
@@ -120,6 +124,8 @@ class Hello:
         }
         if self.in_band_version:
             fields["b"] = self.in_band_version
+        if self.name:
+            fields["nm"] = self.name[:NAME_MAX_CHARACTERS]
         return fields
 
     @classmethod
@@ -140,6 +146,7 @@ class Hello:
             face_model_digest=fields.binary("d", DIGEST_BYTES, DIGEST_BYTES),
             frame_rate_hz=fields.number("r", 1.0, FRAME_RATE_MAX_HZ),
             in_band_version=fields.integer("b", 0, 2**31) if fields.has("b") else 0,
+            name=fields.text("nm")[:NAME_MAX_CHARACTERS] if fields.has("nm") else "",
         )
 
 

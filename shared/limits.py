@@ -39,6 +39,7 @@ CONTROL_MESSAGE_MAX_BYTES = 64 * 1024
 CONTROL_MESSAGES_PER_SECOND = 100
 CONTROL_KEY_COUNT_MAX = 64
 CONTROL_TEXT_MAX_CHARACTERS = 256
+NAME_MAX_CHARACTERS = 40
 
 # References.
 REFERENCE_MAX_BYTES = 64 * 1024
@@ -60,6 +61,17 @@ IDENTITY_MAX_BYTES = 2048
 CROP_COORDINATE_MAX_PIXELS = 65_536.0
 FRAME_SIDE_MAX_PIXELS = 16_384
 FRAME_RATE_MAX_HZ = 120.0
+
+# A party's ordinary video, in place of the rebuilt picture.
+CAMERA_SIDE_MAX_PIXELS = 1280
+"""Larger frames are scaled down."""
+
+CAMERA_DECODED_SIDE_MAX_PIXELS = 2048
+"""Frames that say that they are larger are not decoded."""
+
+CAMERA_FRAMES_PER_SECOND = 30
+MODE_CHANGE_MIN_NS = 500_000_000
+"""From one change of the mode that is followed to the next."""
 
 # Signalling.
 SIGNALING_BODY_MAX_BYTES = 64 * 1024

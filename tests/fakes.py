@@ -1,6 +1,8 @@
 """Stand-ins that tests move by hand."""
 
+import asyncio
 import threading
+from typing import Any
 
 from shared.clock import ticks_from_ns
 from shared.conditions import Channel
@@ -63,3 +65,25 @@ class FakeGenerator:
 
     def close(self) -> None:
         self.closed = True
+
+
+class FakeCamera:
+    """A `CameraSource` whose frames a test puts in."""
+
+    def __init__(self) -> None:
+        self.is_open = False
+        self.opened = 0
+        self._frames: asyncio.Queue[tuple[Any, int | None]] = asyncio.Queue()
+
+    def open(self) -> None:
+        self.is_open = True
+        self.opened += 1
+
+    def close(self) -> None:
+        self.is_open = False
+
+    def put(self, frame: Any, capture_time: int | None = None) -> None:
+        self._frames.put_nowait((frame, capture_time))
+
+    async def recv(self) -> tuple[Any, int | None]:
+        return await self._frames.get()

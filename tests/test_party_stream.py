@@ -51,7 +51,7 @@ from shared.reference_transfer import ReferenceSender
 from shared.warp import WarpGenerator
 from shared.webrtc.audio import OpusPacket
 from tests.faces import MEAN_IDENTITY, face_parameters, textured_image
-from tests.fakes import FakeClock, FakeGenerator
+from tests.fakes import FakeCamera, FakeClock, FakeGenerator
 
 PERIOD_MS = 40
 PICTURE = encode_reference_image(textured_image(), max_bytes=3500)
@@ -73,6 +73,7 @@ class Call:
         self.received_bytes = 0
         self.ended: list[ByeReason] = []
         self.states: list[PartyState] = []
+        self.camera = FakeCamera()
         self.changed = asyncio.Event()
         """Something came back, or the state changed."""
         self.stream = PartyStream(
@@ -85,6 +86,7 @@ class Call:
                 send_beside_sound=self._take_report_beside_sound,
                 received_bytes=lambda: self.received_bytes,
                 end=self.ended.append,
+                camera=self.camera,
             ),
             on_state=self._take_state,
         )

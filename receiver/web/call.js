@@ -1,5 +1,7 @@
 // @ts-check
-import { SignalingError, WhepSession } from "./whep.js";
+import { answers } from "./probe.js";
+import { SignalingError } from "./signaling.js";
+import { WhepSession } from "./whep.js";
 
 /**
  * Where a call stands.
@@ -15,7 +17,8 @@ import { SignalingError, WhepSession } from "./whep.js";
  */
 
 const RETRY_MS = [1000, 2000, 4000, 8000, 15000];
-const SILENT_MS = 4000;
+/** Statuses come once a second. */
+const SILENT_MS = 3000;
 /** A connection that reports nothing for this long is given up. */
 const LOST_MS = 15000;
 const OPEN_MAX_MS = 15000;
@@ -29,18 +32,21 @@ export class Call {
    * @param {object} options
    * @param {string} options.endpoint
    * @param {string} options.token
+   * @param {RTCIceTransportPolicy} [options.policy]
    * @param {(stream: MediaStream) => void} options.onStream
    * @param {(state: CallState) => void} options.onState
    */
-  constructor({ endpoint, token, onStream, onState }) {
+  constructor({ endpoint, token, policy = "all", onStream, onState }) {
     this.#endpoint = endpoint;
     this.#token = token;
+    this.#policy = policy;
     this.#onStream = onStream;
     this.#onState = onState;
   }
 
   #endpoint;
   #token;
+  #policy;
   #onStream;
   #onState;
   /** @type {WhepSession | null} */
@@ -48,6 +54,7 @@ export class Call {
   #attempts = 0;
   #heardAt = 0;
   #timer = 0;
+  #isProbing = false;
   /** @type {CallState} */
   #state = {
     phase: "connecting",
@@ -69,6 +76,7 @@ export class Call {
     const session = new WhepSession({
       endpoint: this.#endpoint,
       token: this.#token,
+      policy: this.#policy,
       onStream: this.#onStream,
       onStatus: (message) => this.#read(message),
       onState: (state) => {
@@ -79,6 +87,15 @@ export class Call {
     session.open().catch((error) => {
       if (this.#session === session) this.#refused(error);
     });
+  }
+
+  /**
+   * The next connection is opened with a token that lives longer.
+   *
+   * @param {string} token
+   */
+  renew(token) {
+    this.#token = token;
   }
 
   /** Ends the call for good. */
@@ -114,7 +131,23 @@ export class Call {
     if (this.#state.phase === "connecting" && silentMs > OPEN_MAX_MS) this.#retry("unreachable");
     if (this.#state.phase !== "open") return;
     if (silentMs > LOST_MS) this.#retry("lost");
-    else if (silentMs > SILENT_MS && !this.#state.silent) this.#set({ silent: true });
+    else if (silentMs > SILENT_MS) {
+      if (!this.#state.silent) this.#set({ silent: true });
+      void this.#probe();
+    }
+  }
+
+  /**
+   * The network may have come back with another address, where nothing would be heard on this
+   * connection for half a minute: if the receiver answers, another one takes its place.
+   */
+  async #probe() {
+    if (this.#isProbing) return;
+    this.#isProbing = true;
+    const [session, asked] = [this.#session, performance.now()];
+    const isThere = await answers(this.#endpoint);
+    this.#isProbing = false;
+    if (isThere && this.#session === session && this.#heardAt < asked) this.start();
   }
 
   /** @param {unknown} error */

@@ -1,11 +1,18 @@
 // @ts-check
 /**
  * Reads msgpack (https://github.com/msgpack/msgpack/blob/master/spec.md) as our receiver writes
- * it: no extension types, text keys.
+ * it: no extension types, text keys. `wire/msgpack_writer.js` writes it.
  *
  * @typedef {null | boolean | number | string | Uint8Array | MsgpackArray | MsgpackMap} Msgpack
  * @typedef {Msgpack[]} MsgpackArray
  * @typedef {{ [key: string]: Msgpack }} MsgpackMap
+ */
+
+export { Float64, encodeMsgpack } from "./wire/msgpack_writer.js";
+
+/**
+ * @typedef {import("./wire/msgpack_writer.js").Writable} Writable
+ * @typedef {import("./wire/msgpack_writer.js").WritableMap} WritableMap
  */
 
 const DEPTH_MAX = 8;

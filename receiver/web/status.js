@@ -12,6 +12,7 @@ import { decodeMsgpack } from "./msgpack.js";
  * @property {boolean} [waiting]
  * @property {string} [state]
  * @property {boolean} [muted]
+ * @property {string} [name]
  * @property {boolean} [thin]
  * @property {string} [generator]
  * @property {number} [fps]
@@ -33,6 +34,7 @@ const TYPES = {
   waiting: "boolean",
   state: "string",
   muted: "boolean",
+  name: "string",
   thin: "boolean",
   generator: "string",
   fps: "number",

@@ -1,22 +1,14 @@
 // @ts-check
-/**
- * @template {Element} T
- * @param {string} id
- * @param {new () => T} type
- * @returns {T}
- */
-function element(id, type) {
-  const found = document.getElementById(id);
-  if (!(found instanceof type)) throw new Error(`the page has no ${type.name} #${id}`);
-  return found;
-}
+import { element, setNotice, setPressed, setText } from "./element.js";
 
 /** What is seen; knows nothing of connections. */
 export class View {
   #stage = element("stage", HTMLElement);
   #picture = element("picture", HTMLVideoElement);
   #connection = element("connection", HTMLElement);
+  #name = element("their-name", HTMLElement);
   #rebuilt = element("rebuilt", HTMLElement);
+  #real = element("real", HTMLElement);
   #muted = element("muted", HTMLElement);
   #spinner = element("spinner", HTMLElement);
   #noticeText = element("notice-text", HTMLElement);
@@ -75,6 +67,8 @@ export class View {
     this.#connection.dataset.tone = description.tone;
     this.#stage.dataset.picture = description.picture;
     this.#rebuilt.hidden = !shown || status === null || status.plain !== false;
+    setNotice(this.#name, status?.name ?? "");
+    this.#real.hidden = !shown || status === null || status.plain !== true;
     this.#muted.hidden = !shown || status?.muted !== true;
     this.#hear.hidden = !this.#needsClick || description.picture !== "live" || status?.muted === true;
     this.#spinner.hidden = !description.busy;
@@ -102,22 +96,4 @@ export class View {
   #showSound() {
     setPressed(this.#soundToggle, !this.#picture.muted);
   }
-}
-
-/**
- * Leaves an equal text alone: a change would be read out again.
- *
- * @param {Element} target
- * @param {string} text
- */
-function setText(target, text) {
-  if (target.textContent !== text) target.textContent = text;
-}
-
-/**
- * @param {HTMLButtonElement} button
- * @param {boolean} isPressed
- */
-function setPressed(button, isPressed) {
-  button.setAttribute("aria-pressed", String(isPressed));
 }

@@ -133,3 +133,37 @@ function expecting(connection, notice) {
     canRetry: false,
   };
 }
+
+/** @type {{ [reason: string]: string }} */
+const PUBLISHING_ENDINGS = {
+  ...Object.fromEntries(Object.entries(ENDINGS).map(([reason, [notice]]) => [reason, notice])),
+  "may-not-publish": "This link does not allow you to be seen.",
+  full: "The room is full: this call already has two sides.",
+};
+
+/**
+ * What keeps this side from being seen; "" for nothing.
+ *
+ * @param {import("./publisher.js").PublisherState} state
+ */
+export function publishingTrouble(state) {
+  if (state.phase === "connecting") return "Connecting";
+  if (state.phase === "retrying") return `${TROUBLES[state.reason] ?? TROUBLES.lost} Trying again.`;
+  if (state.phase === "ended") return PUBLISHING_ENDINGS[state.reason] ?? "The call has ended.";
+  return "";
+}
+
+/**
+ * What the other side sees of this one.
+ *
+ * @param {string} face
+ * @param {boolean} hasCamera
+ * @param {boolean} showsVideo
+ * @param {boolean} isMuted
+ */
+export function describeOwn(face, hasCamera, showsVideo, isMuted) {
+  const sound = isMuted ? "You are muted" : "";
+  if (!hasCamera) return sound || "Your camera is off";
+  if (showsVideo) return sound ? `${sound}, real video` : "Real video";
+  return FACES[face]?.replace("Their", "Your") ?? sound;
+}

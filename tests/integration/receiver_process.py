@@ -13,7 +13,7 @@ from receiver.calls import Calls
 from receiver.party_state import PartyState
 from receiver.plain_stream import NewestFrameTrack
 from receiver.player_status import StatusReporter
-from receiver.published_stream import PublisherLink
+from receiver.published_stream import OpenStream, PublisherLink
 from receiver.tokens import Grant, TokenAuthority
 from shared.clock import Clock, SystemClock
 from shared.control_message import parse_control
@@ -94,19 +94,26 @@ class RunningReceiver:
 
 @asynccontextmanager
 async def running_receiver(
-    *, clock: Clock | None = None, ice_servers: tuple[IceServer, ...] = ()
+    *,
+    clock: Clock | None = None,
+    ice_servers: tuple[IceServer, ...] = (),
+    open_stream: OpenStream | None = None,
+    metrics: Metrics | None = None,
 ) -> AsyncIterator[RunningReceiver]:
-    """Serve on a free port of loopback until the block is left."""
+    """Serve on a free port of loopback until the block is left.
+
+    `open_stream`: in place of streams that write down what they get.
+    """
     clock = clock or SystemClock()
-    metrics = Metrics()
+    metrics = metrics or Metrics()
     streams: list[RecordingStream] = []
 
-    def open_stream(link: PublisherLink) -> RecordingStream:
+    def record(link: PublisherLink) -> RecordingStream:
         streams.append(RecordingStream(link))
         return streams[-1]
 
     calls = Calls(
-        open_stream=open_stream,
+        open_stream=open_stream or record,
         describe=StatusReporter(clock=clock).describe,
         clock=clock,
         metrics=metrics,

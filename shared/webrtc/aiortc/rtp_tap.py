@@ -52,18 +52,11 @@ def tap_rtp(receiver: RTCRtpReceiver, on_packet: Callable[[RtpArrival], None]) -
     Loss and jitter still go into the receiver reports. To be called before packets come.
     """
     internals: Any = receiver
-    streams: dict[int, StreamStatistics] = internals._RTCRtpReceiver__remote_streams
-    codecs: dict[int, Any] = internals._RTCRtpReceiver__codecs
 
     async def _handle_rtp_packet(packet: RtpPacket, arrival_time_ms: int) -> None:
-        codec = codecs.get(packet.payload_type)
+        codec = count_packet(internals, packet)
         if codec is None:
             return
-        if packet.ssrc not in streams:
-            while len(streams) >= _MAX_STREAMS:
-                del streams[next(iter(streams))]
-            streams[packet.ssrc] = StreamStatistics(codec.clockRate)
-        streams[packet.ssrc].add(packet)
         on_packet(
             RtpArrival(
                 payload=packet.payload,
@@ -78,6 +71,19 @@ def tap_rtp(receiver: RTCRtpReceiver, on_packet: Callable[[RtpArrival], None]) -
         )
 
     internals._handle_rtp_packet = _handle_rtp_packet
+
+
+def count_packet(internals: Any, packet: RtpPacket) -> Any:
+    """Note a packet for the reports of an aiortc receiver; its codec, None if not agreed on."""
+    streams: dict[int, StreamStatistics] = internals._RTCRtpReceiver__remote_streams
+    codec = internals._RTCRtpReceiver__codecs.get(packet.payload_type)
+    if codec is not None:
+        if packet.ssrc not in streams:
+            while len(streams) >= _MAX_STREAMS:
+                del streams[next(iter(streams))]
+            streams[packet.ssrc] = StreamStatistics(codec.clockRate)
+        streams[packet.ssrc].add(packet)
+    return codec
 
 
 def tap_sender_reports(receiver: RTCRtpReceiver, on_report: Callable[[SenderReport], None]) -> None:
