@@ -14,8 +14,8 @@ from benchmarks.child import Child
 from receiver.tokens import Grant, TokenAuthority
 from shared.shipped_generators import WARP
 
-_SECRET = "a secret of the page's tests, long enough"
-_ARGUMENTS = (
+SECRET = "a secret of the page's tests, long enough"
+CHROMIUM_ARGUMENTS = (
     "--no-sandbox",
     "--disable-quic",
     "--disable-gpu",
@@ -50,7 +50,9 @@ async def browser_page(*, width: int = 1100, height: int = 800) -> AsyncIterator
     """A fresh page that accepts self-signed certificates and wants a click before sound."""
     path = chromium_path()
     async with async_playwright() as playwright:
-        chromium = await playwright.chromium.launch(executable_path=path, args=[*_ARGUMENTS])
+        chromium = await playwright.chromium.launch(
+            executable_path=path, args=[*CHROMIUM_ARGUMENTS]
+        )
         context = await chromium.new_context(
             ignore_https_errors=True, viewport={"width": width, "height": height}
         )
@@ -81,14 +83,14 @@ class ServedCall:
     def link(self) -> str:
         """The page's address for a viewer."""
         grant = Grant(room="call", party="viewer", publish=False, play=True)
-        token = TokenAuthority(_SECRET.encode()).issue(grant, minutes=10)
+        token = TokenAuthority(SECRET.encode()).issue(grant, minutes=10)
         return f"{self.url}#token={token}"
 
     @asynccontextmanager
-    async def sender(self, *arguments: str) -> AsyncIterator[Child]:
+    async def sender(self, *arguments: str, party: str = "face") -> AsyncIterator[Child]:
         """A sender that publishes to the receiver."""
-        grant = Grant(room="call", party="face", publish=True, play=False)
-        token = TokenAuthority(_SECRET.encode()).issue(grant, minutes=10)
+        grant = Grant(room="call", party=party, publish=True, play=False)
+        token = TokenAuthority(SECRET.encode()).issue(grant, minutes=10)
         child = await Child.start(
             "sender",
             ["--url", f"{self.url}whip", "--token", token, "--insecure", *arguments],
@@ -106,7 +108,7 @@ async def served_call(
 ) -> AsyncIterator[ServedCall]:
     """A receiver on a free port of loopback, its state in `folder`, until the block is left."""
     environment = {
-        "KILOCALL_TOKEN_SECRET": _SECRET,
+        "KILOCALL_TOKEN_SECRET": SECRET,
         "KILOCALL_STATE_FOLDER": str(folder),
         "KILOCALL_GENERATOR": generator,
     }

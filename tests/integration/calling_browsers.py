@@ -1,0 +1,251 @@
+"""Chromiums that call each other: each with a film for a camera and beeps for a microphone."""
+
+import base64
+import io
+import wave
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image as PillowImage
+from playwright.async_api import Page, async_playwright, expect
+
+from shared.parameters import FloatArray, Image
+from shared.tracker import FaceTracker
+from tests.integration.browser import CHROMIUM_ARGUMENTS, chromium_path
+from tests.material import clip_frames
+
+CAMERA_FPS = 8
+"""Two cores track two faces and rebuild them at no more."""
+
+CAMERA_SIZE = (480, 360)
+_SAMPLE_RATE = 48_000
+
+_TAKE_PICTURE = """
+async () => {
+  const video = document.getElementById("picture");
+  await new Promise((resolve) => video.requestVideoFrameCallback(resolve));
+  const canvas = new OffscreenCanvas(video.videoWidth, video.videoHeight);
+  canvas.getContext("2d").drawImage(video, 0, 0);
+  const bytes = new Uint8Array(await (await canvas.convertToBlob()).arrayBuffer());
+  let text = "";
+  for (const byte of bytes) text += String.fromCharCode(byte);
+  return btoa(text);
+}
+"""
+
+_LISTEN = """
+async ({ frequencies, milliseconds }) => {
+  const context = new AudioContext();
+  await context.resume();
+  const analyser = new AnalyserNode(context, { fftSize: 8192, smoothingTimeConstant: 0 });
+  const stream = document.getElementById("picture").srcObject;
+  context.createMediaStreamSource(new MediaStream(stream.getAudioTracks())).connect(analyser);
+  const bins = new Float32Array(analyser.frequencyBinCount);
+  const loudest = frequencies.map(() => -200);
+  const end = performance.now() + milliseconds;
+  while (performance.now() < end) {
+    await new Promise((resolve) => setTimeout(resolve, 80));
+    analyser.getFloatFrequencyData(bins);
+    frequencies.forEach((frequency, index) => {
+      const bin = Math.round((frequency * analyser.fftSize) / context.sampleRate);
+      for (let near = bin - 2; near <= bin + 2; near++) {
+        loudest[index] = Math.max(loudest[index], bins[near]);
+      }
+    });
+  }
+  await context.close();
+  return loudest;
+}
+"""
+
+
+@dataclass
+class Caller:
+    """A browser of one party."""
+
+    page: Page
+    film: list[Image]
+    """What its camera shows."""
+
+    tone_hz: int
+    """Of its beeps."""
+
+    problems: list[str] = field(default_factory=list)
+
+    async def enter(self, link: str) -> None:
+        """Through the lobby, once the face is followed, into the call."""
+        await self.page.goto(link)
+        await self.go_in()
+
+    async def go_in(self) -> None:
+        """From the lobby into the call."""
+        page = self.page
+        await expect(page.locator("#retake")).to_be_enabled(timeout=40_000)
+        await page.click("#join")
+
+    async def sees(self, connection: str, *, seconds: float = 30) -> None:
+        """Wait until the head of the page says so."""
+        await expect(self.page.locator("#connection")).to_have_text(
+            connection, timeout=seconds * 1000
+        )
+
+    async def statistics(self) -> dict[str, str]:
+        """The texts beside the picture, by the id of their element."""
+        found = await self.page.eval_on_selector_all(
+            "#statistics dd", "all => Object.fromEntries(all.map(dd => [dd.id, dd.textContent]))"
+        )
+        return dict(found)
+
+    async def picture(self) -> Image:
+        """The next picture of the other side."""
+        data = base64.b64decode(await self.page.evaluate(_TAKE_PICTURE))
+        return np.array(PillowImage.open(io.BytesIO(data)).convert("RGB"))
+
+    async def loudness_db(self, tones_hz: Sequence[int], *, seconds: float = 3) -> list[float]:
+        """The loudest that each tone was heard in this while."""
+        options = {"frequencies": list(tones_hz), "milliseconds": seconds * 1000}
+        return list(await self.page.evaluate(_LISTEN, options))
+
+
+@asynccontextmanager
+async def calling_browser(
+    folder: Path,
+    clip: Path,
+    *,
+    tone_hz: int,
+    in_namespace: str | None = None,
+    camera_fps: int = CAMERA_FPS,
+    dark: bool = False,
+    width: int = 1100,
+    height: int = 800,
+) -> AsyncIterator[Caller]:
+    """A browser whose camera shows `clip` and whose microphone hears beeps of a tone."""
+    film = _write_camera(clip, folder / f"{clip.stem}.y4m", camera_fps)
+    _write_beeps(folder / f"{tone_hz}.wav", tone_hz)
+    path = chromium_path()
+    if in_namespace is not None:
+        script = folder / f"chromium-{in_namespace}"
+        script.write_text(f'#!/bin/sh\nexec ip netns exec {in_namespace} {path} "$@"\n')
+        script.chmod(0o755)
+        path = str(script)
+    arguments = [
+        *CHROMIUM_ARGUMENTS,
+        "--use-fake-ui-for-media-stream",
+        "--use-fake-device-for-media-stream",
+        f"--use-file-for-fake-video-capture={folder / f'{clip.stem}.y4m'}",
+        f"--use-file-for-fake-audio-capture={folder / f'{tone_hz}.wav'}",
+        "--autoplay-policy=no-user-gesture-required",
+    ]
+    async with async_playwright() as playwright:
+        chromium = await playwright.chromium.launch(executable_path=path, args=arguments)
+        context = await chromium.new_context(
+            ignore_https_errors=True,
+            viewport={"width": width, "height": height},
+            color_scheme="dark" if dark else "light",
+        )
+        caller = Caller(await context.new_page(), film, tone_hz)
+        caller.page.on(
+            "console",
+            lambda message: (
+                caller.problems.append(message.text)
+                if message.type in ("error", "warning")
+                else None
+            ),
+        )
+        caller.page.on("pageerror", lambda error: caller.problems.append(str(error)))
+        try:
+            yield caller
+        finally:
+            await chromium.close()
+
+
+def agreement_px(pictures: Sequence[Image], film: Sequence[Image]) -> list[float]:
+    """How far each picture's landmarks lie, in the mean, from those of the film's nearest frame.
+
+    In pixels of a picture of 256. All pictures are taken for one crop of the film, a square that
+    fits best: where a face is, how it is turned and what it says must all be right.
+    """
+    shown = [_landmarks(one) * np.float32(256 / len(one)) for one in pictures]
+    driven = [points for points in map(_landmarks, film) if len(points)]
+    assert all(len(points) for points in shown), "no face in a picture"
+    crops = [
+        _crop(points, frame) for points in shown for frame in driven if len(points) == len(frame)
+    ]
+    errors = [
+        [min(_distance(points, frame, crop) for frame in driven) for points in shown]
+        for crop in sorted(crops, key=lambda crop: crop[2])[:3]
+    ]
+    return min(errors, key=lambda row: float(np.mean(row)))
+
+
+_Crop = tuple[float, FloatArray, float]
+"""Scale, offset, mean distance left."""
+
+
+def _crop(points: FloatArray, frame: FloatArray) -> _Crop:
+    centred, other = points - points.mean(0), frame - frame.mean(0)
+    scale = float(np.sum(centred * other) / np.sum(other * other))
+    offset = points.mean(0) - scale * frame.mean(0)
+    left = np.linalg.norm(points - scale * frame - offset, axis=1)
+    return scale, offset, float(left.mean())
+
+
+def _distance(points: FloatArray, frame: FloatArray, crop: _Crop) -> float:
+    scale, offset, _ = crop
+    return float(np.linalg.norm(points - scale * frame - offset, axis=1).mean())
+
+
+def _landmarks(picture: Image) -> FloatArray:
+    """(478, 2), or (0, 2) without a face."""
+    faces = FaceTracker().track(picture)
+    return faces[0].points[:, :2] if faces else np.empty((0, 2), np.float32)
+
+
+def _write_camera(clip: Path, path: Path, fps: int) -> list[Image]:
+    """Six seconds of a clip in the middle of a camera's frame; returns its frames."""
+    width, height = CAMERA_SIZE
+    with av.open(str(clip)) as container:
+        source_fps = float(container.streams.video[0].average_rate or 25)
+    frames = list(clip_frames(clip, int(6 * source_fps)))
+    picked = [
+        frames[int(index * source_fps / fps)]
+        for index in range(int(len(frames) * fps / source_fps))
+    ]
+    film = []
+    with av.open(str(path), "w", format="yuv4mpegpipe") as output:
+        stream = output.add_stream("wrapped_avframe", rate=fps)
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        for index, image in enumerate(picked):
+            fitted = _fitted(image, width, height)
+            film.append(fitted)
+            frame = av.VideoFrame.from_ndarray(fitted, format="rgb24").reformat(format="yuv420p")
+            frame.pts, frame.time_base = index, Fraction(1, fps)
+            output.mux(stream.encode(frame))
+        output.mux(stream.encode())
+    return film
+
+
+def _fitted(image: Image, width: int, height: int) -> Image:
+    scale = max(width / image.shape[1], height / image.shape[0])
+    size = (round(image.shape[1] * scale), round(image.shape[0] * scale))
+    scaled = PillowImage.fromarray(image).resize(size)
+    left, top = (size[0] - width) // 2, (size[1] - height) // 2
+    return np.array(scaled.crop((left, top, left + width, top + height)))
+
+
+def _write_beeps(path: Path, tone_hz: int) -> None:
+    """Four seconds; steady tones would be taken for noise by the browser and removed."""
+    time = np.arange(4 * _SAMPLE_RATE) / _SAMPLE_RATE
+    gate: NDArray[np.float64] = ((time % 0.5) < 0.25).astype(np.float64)
+    samples = (0.5 * np.sin(2 * np.pi * tone_hz * time) * gate * 32767).astype("<i2")
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(_SAMPLE_RATE)
+        file.writeframes(samples.tobytes())
