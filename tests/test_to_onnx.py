@@ -23,6 +23,7 @@ from export.to_onnx import write_graphs, write_manifest  # noqa: E402
 from export.training.bundle_weights import load_bundle_weights  # noqa: E402
 from export.training.checkpoint import load_checkpoint, save_checkpoint  # noqa: E402
 from export.training.plan import Plan  # noqa: E402
+from export.training.train import resumed_network  # noqa: E402
 from export.verify import verify_bundle  # noqa: E402
 from export.verify_command import command as verify_command  # noqa: E402
 from shared.bundle import load_bundle  # noqa: E402
@@ -120,6 +121,19 @@ def test_equal_weights_stored_once_come_back_for_both(tmp_path: Path) -> None:
     load_bundle_weights(found, bundle)
     for name in ("from_body.bias", "from_detail.bias"):
         assert torch.equal(found.state_dict()[name], network.state_dict()["from_body.bias"])
+
+
+def test_a_training_that_went_on_from_a_bundle_is_exported_and_resumed(
+    lite_bundle: Path, tmp_path: Path
+) -> None:
+    network = Lite(TINY)
+    load_bundle_weights(network, lite_bundle)
+    path = checkpoint(tmp_path, network, FaceModel.load().digest)
+    average = load_checkpoint(path).build_average()
+    for found, expected in zip(average.parameters(), network.parameters(), strict=True):
+        assert torch.equal(found, expected)
+    resumed, _ = resumed_network(path, "lite")
+    assert resumed.state_dict().keys() == network.state_dict().keys()
 
 
 def test_weights_of_other_sizes_are_refused(lite_bundle: Path) -> None:

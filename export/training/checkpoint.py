@@ -30,12 +30,23 @@ class Checkpoint:
     state: dict[str, Any]
     """`Trainer.state`."""
 
+    def build_fresh(self) -> GeneratorNetwork:
+        """The network with fresh weights, folded where the checkpoint's is.
+
+        One that went on from a bundle is folded from its beginning.
+        """
+        network = build_network(self.network, self.sizes)
+        statistics = {name for name in network.state_dict() if name.endswith(".variance")}
+        if not statistics & self.state["average"].keys():
+            network.fold()
+        return network
+
     def build_average(self) -> GeneratorNetwork:
         """The network with the averaged weights, ready to run.
 
         Raises ArtifactError when they do not fit the network that the checkpoint names.
         """
-        network = build_network(self.network, self.sizes)
+        network = self.build_fresh()
         try:
             network.load_state_dict(self.state["average"])
         except RuntimeError as err:

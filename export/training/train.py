@@ -20,7 +20,6 @@ import torch
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from export.networks.family import build_network
 from export.networks.interface import GeneratorNetwork
 from export.training.batches import SampleSet, batches
 from export.training.checkpoint import CHECKPOINT_NAME, load_checkpoint, save_checkpoint
@@ -197,7 +196,7 @@ def _state(path: Path, network: GeneratorNetwork, plan: Plan, digest: str) -> di
 def resumed_network(path: Path, name: str) -> tuple[GeneratorNetwork, Plan]:
     """The network and plan of a checkpoint of network `name`, with fresh weights."""
     checkpoint = load_checkpoint(path, network=name)
-    return build_network(checkpoint.network, checkpoint.sizes), checkpoint.plan
+    return checkpoint.build_fresh(), checkpoint.plan
 
 
 def _check_people(clips: Sequence[PreparedClip], validated: Sequence[PreparedClip]) -> None:
