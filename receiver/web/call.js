@@ -70,7 +70,7 @@ export class Call {
   start() {
     this.#drop();
     clearInterval(this.#timer);
-    this.#timer = setInterval(() => this.#watch(), 500);
+    this.#timer = setInterval(() => this.#watch(), 250);
     this.#heardAt = performance.now();
     this.#set({ phase: "connecting", silent: false });
     const session = new WhepSession({

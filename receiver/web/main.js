@@ -42,6 +42,11 @@ function go(name) {
 /** Opens what the link in the address bar stands for. */
 function open() {
   close();
+  if (!("RTCPeerConnection" in globalThis)) {
+    show({ ...NO_CALL, reason: "unsupported" });
+    go("call");
+    return;
+  }
   const link = parseLink(new URL(location.href));
   if (link === null) {
     show({ ...NO_CALL });

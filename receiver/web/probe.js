@@ -1,5 +1,5 @@
 // @ts-check
-const ANSWER_MAX_MS = 1000;
+const ANSWER_MAX_MS = 600;
 
 /**
  * Whether a receiver answers at all, by another way than the connection that has gone silent.

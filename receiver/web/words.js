@@ -15,6 +15,10 @@
 /** @type {{ [reason: string]: [notice: string, detail: string] }} */
 const ENDINGS = {
   expired: ["This link has expired.", "Ask for a new one."],
+  unsupported: [
+    "This browser cannot make calls.",
+    "It needs WebRTC: use a current Chrome, Edge, Firefox or Safari.",
+  ],
   "no-token": ["This link is not complete.", "Open the whole link that you were given."],
   "not-allowed": ["This link is not valid here.", "Ask for a new one."],
   "may-not-play": ["This link does not allow watching.", "Ask for one that does."],
@@ -23,6 +27,10 @@ const ENDINGS = {
   left: ["The call has ended.", ""],
   limit: ["The receiver ended the call: too much was sent.", ""],
   version: ["The receiver speaks another version of Kilocall.", "Reload this page."],
+  "other-receiver": [
+    "This link names a receiver that cannot be used.",
+    "Ask for a new one.",
+  ],
   "not-understood": ["The receiver and this browser do not understand each other.", ""],
 };
 

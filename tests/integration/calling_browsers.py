@@ -120,13 +120,16 @@ async def calling_browser(
     *,
     tone_hz: int,
     in_namespace: str | None = None,
-    camera_fps: int = CAMERA_FPS,
+    blank_seconds: float = 0.0,
     dark: bool = False,
     width: int = 1100,
     height: int = 800,
 ) -> AsyncIterator[Caller]:
-    """A browser whose camera shows `clip` and whose microphone hears beeps of a tone."""
-    film = _write_camera(clip, folder / f"{clip.stem}.y4m", camera_fps)
+    """A browser whose camera shows `clip` and whose microphone hears beeps of a tone.
+
+    The clip comes again and again, between two times nothing is seen for `blank_seconds`.
+    """
+    film = _write_camera(clip, folder / f"{clip.stem}.y4m", CAMERA_FPS, blank_seconds)
     _write_beeps(folder / f"{tone_hz}.wav", tone_hz)
     path = chromium_path()
     if in_namespace is not None:
@@ -207,7 +210,7 @@ def _landmarks(picture: Image) -> FloatArray:
     return faces[0].points[:, :2] if faces else np.empty((0, 2), np.float32)
 
 
-def _write_camera(clip: Path, path: Path, fps: int) -> list[Image]:
+def _write_camera(clip: Path, path: Path, fps: int, blank_seconds: float) -> list[Image]:
     """Six seconds of a clip in the middle of a camera's frame; returns its frames."""
     width, height = CAMERA_SIZE
     with av.open(str(clip)) as container:
@@ -217,14 +220,13 @@ def _write_camera(clip: Path, path: Path, fps: int) -> list[Image]:
         frames[int(index * source_fps / fps)]
         for index in range(int(len(frames) * fps / source_fps))
     ]
-    film = []
+    film = [_fitted(image, width, height) for image in picked]
+    blank = [np.full((height, width, 3), 90, np.uint8)] * int(blank_seconds * fps)
     with av.open(str(path), "w", format="yuv4mpegpipe") as output:
         stream = output.add_stream("wrapped_avframe", rate=fps)
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-        for index, image in enumerate(picked):
-            fitted = _fitted(image, width, height)
-            film.append(fitted)
-            frame = av.VideoFrame.from_ndarray(fitted, format="rgb24").reformat(format="yuv420p")
+        for index, image in enumerate([*film, *blank]):
+            frame = av.VideoFrame.from_ndarray(image, format="rgb24").reformat(format="yuv420p")
             frame.pts, frame.time_base = index, Fraction(1, fps)
             output.mux(stream.encode(frame))
         output.mux(stream.encode())
