@@ -4,11 +4,13 @@ import asyncio
 import logging
 import socket
 import sys
+import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from receiver.invites import invite
 from receiver.server import certificate_files, links, listen, serve
 from receiver.settings import ReceiverSettings
 from receiver.tokens import Grant, TokenAuthority, load_or_create_secret
@@ -90,6 +92,30 @@ def token_command(
         raise ConfigError("a token that allows nothing, --publish, --play or both allowed")
     grant = Grant(room=room, party=party, publish=publish, play=play)
     typer.echo(_authority(ReceiverSettings.read()).issue(grant, minutes=minutes))
+
+
+@app.command("invite")
+def invite_command(
+    url: Annotated[
+        str | None, typer.Option(help="Address of this receiver's page; else as it is set up.")
+    ] = None,
+    other: Annotated[
+        str | None,
+        typer.Option(help="Page of the other party's own receiver, which has the same secret."),
+    ] = None,
+) -> None:
+    """Print two links, one a party, into a fresh room."""
+    settings = ReceiverSettings.read()
+    scheme = "https" if settings.tls_self_signed or settings.tls_certificate else "http"
+    own = url or settings.public_url or f"{scheme}://{settings.host}:{settings.port}/"
+    made = invite(
+        _authority(settings),
+        (own, other or own),
+        minutes=settings.invite_minutes,
+        now=time.time(),
+    )
+    for one in made.invites:
+        typer.echo(one.link)
 
 
 def _authority(settings: ReceiverSettings) -> TokenAuthority:

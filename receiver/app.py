@@ -14,7 +14,9 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from receiver.calls import Calls
+from receiver.cross_origin import CrossOrigin
 from receiver.exposition import exposition
+from receiver.room_routes import RoomPolicy, add_room_routes
 from receiver.rooms import Role
 from receiver.tokens import Grant, TokenAuthority, bearer_token
 from shared.errors import SignalingError
@@ -38,9 +40,11 @@ PAGE_ASSETS = (
 """What the page needs to track a face and to send it."""
 
 # wasm-unsafe-eval: onnxruntime-web compiles its WebAssembly in the page.
+# connect-src: a room may span two receivers, and a link names the other one.
 _CONTENT_SECURITY_POLICY = (
     b"default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; img-src 'self' data: blob:; "
-    b"media-src 'self' blob:; worker-src 'self' blob:; connect-src 'self'; object-src 'none'; "
+    b"media-src 'self' blob:; worker-src 'self' blob:; object-src 'none'; "
+    b"connect-src 'self' https: http://127.0.0.1:* http://localhost:*; "
     b"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 _PAGE_HEADERS = (
@@ -56,9 +60,15 @@ _PAGE_HEADERS = (
 Open = Callable[[Grant, str], Awaitable[tuple[str, str]]]
 
 
-def create_app(calls: Calls, authority: TokenAuthority, metrics: Metrics) -> FastAPI:
+def create_app(
+    calls: Calls,
+    authority: TokenAuthority,
+    metrics: Metrics,
+    policy: RoomPolicy | None = None,
+) -> FastAPI:
     """The application over what `receiver.pipeline` put together."""
     app = FastAPI(title="Kilocall receiver", version=__version__, openapi_url=None)
+    app.add_middleware(CrossOrigin)
 
     @app.exception_handler(SignalingError)
     async def refuse(request: Request, error: Exception) -> Response:
@@ -73,8 +83,8 @@ def create_app(calls: Calls, authority: TokenAuthority, metrics: Metrics) -> Fas
     def grant_of(request: Request) -> Grant:
         return authority.verify(bearer_token(request.headers.get("authorization")))
 
-    def links() -> list[str]:
-        return [server.link for server in calls.ice_servers]
+    def links(grant: Grant) -> list[str]:
+        return [server.link for server in calls.ice_servers(grant.party)]
 
     async def open_session(request: Request, path: str, open_: Open) -> Response:
         grant = grant_of(request)
@@ -85,7 +95,7 @@ def create_app(calls: Calls, authority: TokenAuthority, metrics: Metrics) -> Fas
         response.headers["Content-Type"] = SDP
         response.headers["Location"] = f"/{path}/{session_id}"
         response.headers["ETag"] = _etag(answer)
-        for link in links():
+        for link in links(grant):
             response.headers.append("Link", link)
         return response
 
@@ -95,8 +105,7 @@ def create_app(calls: Calls, authority: TokenAuthority, metrics: Metrics) -> Fas
         response.headers["Accept-Post"] = SDP
         if "authorization" in request.headers:
             # TURN credentials are for those who may call.
-            grant_of(request)
-            for link in links():
+            for link in links(grant_of(request)):
                 response.headers.append("Link", link)
         return response
 
@@ -130,6 +139,8 @@ def create_app(calls: Calls, authority: TokenAuthority, metrics: Metrics) -> Fas
 
     add_endpoint("whip", Role.PUBLISH, calls.publish)
     add_endpoint("whep", Role.PLAY, calls.play)
+
+    add_room_routes(app, calls, authority, policy or RoomPolicy())
 
     @app.get("/healthz")
     async def healthz() -> Response:

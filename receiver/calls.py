@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import secrets
+import time
 from collections.abc import Callable
 
 from receiver.published_stream import OpenStream
@@ -17,6 +18,7 @@ from shared.control_message import ByeReason
 from shared.errors import SignalingError
 from shared.metrics import Metrics
 from shared.webrtc.ice_servers import IceServer
+from shared.webrtc.turn_credentials import TurnSecret
 
 logger = logging.getLogger(__name__)
 
@@ -35,10 +37,12 @@ class Calls:
         clock: Clock,
         metrics: Metrics,
         ice_servers: tuple[IceServer, ...] = (),
+        turn: TurnSecret | None = None,
         max_rooms: int = 64,
         fallback_video_max_bps: int = 300_000,
     ) -> None:
-        self.ice_servers = ice_servers
+        self._ice_servers = ice_servers
+        self._turn = turn
         self._open_stream = open_stream
         self._describe = describe
         self._clock = clock
@@ -48,6 +52,17 @@ class Calls:
         self._sessions: dict[str, Session] = {}
         self._closing: set[asyncio.Task[None]] = set()
         self._shut = False
+
+    def ice_servers(self, party: str) -> tuple[IceServer, ...]:
+        """Those of a connection that begins now, with credentials of that party."""
+        if self._turn is None:
+            return self._ice_servers
+        return self._ice_servers + self._turn.servers(party, now=time.time())
+
+    def has_session(self, grant: Grant) -> bool:
+        """Whether the party of a grant is in its room, here."""
+        seats = ((session.seat.room, session.seat.party) for session in self._sessions.values())
+        return (grant.room, grant.party) in seats
 
     async def publish(self, grant: Grant, offer: str) -> tuple[str, str]:
         """(session id, answer) for an offer to publish.
@@ -65,7 +80,7 @@ class Calls:
             open_stream=self._open_stream,
             clock=self._clock,
             metrics=self._metrics,
-            ice_servers=self.ice_servers,
+            ice_servers=self.ice_servers(seat.party),
             on_end=self._end,
             fallback_video_max_bps=self._fallback_video_max_bps,
         )
@@ -83,7 +98,7 @@ class Calls:
             status=lambda player: self._describe(self._publisher_for(player.seat), player),
             clock=self._clock,
             metrics=self._metrics,
-            ice_servers=self.ice_servers,
+            ice_servers=self.ice_servers(seat.party),
             on_end=self._end,
         )
         return await self._open(session, offer)

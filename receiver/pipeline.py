@@ -10,6 +10,7 @@ from receiver.party_stream import PartyStream, StreamSettings
 from receiver.player_status import StatusReporter
 from receiver.published_stream import PublisherLink
 from receiver.renderer import RenderEngine
+from receiver.room_routes import RoomPolicy, check_public_url
 from receiver.rooms import Role
 from receiver.settings import ReceiverSettings
 from receiver.tokens import TokenAuthority
@@ -20,6 +21,7 @@ from shared.generator import load_generator
 from shared.metrics import Metrics
 from shared.trace import check_trace_path, write_trace
 from shared.webrtc.aiortc.video import limit_video_bitrate
+from shared.webrtc.turn_credentials import TurnSecret
 from shared.webrtc.wire_counter import WireSnapshot
 
 
@@ -56,10 +58,17 @@ class ReceiverPipeline:
             clock=self._clock,
             metrics=self.metrics,
             ice_servers=settings.ice_servers,
+            turn=_turn(settings),
             max_rooms=settings.max_rooms,
             fallback_video_max_bps=settings.fallback_video_max_bps,
         )
-        self.app: FastAPI = create_app(self.calls, authority, self.metrics)
+        policy = RoomPolicy(
+            creation=settings.room_creation,
+            invite_minutes=settings.invite_minutes,
+            life_minutes=settings.link_hours * 60,
+            public_url=check_public_url(settings.public_url),
+        )
+        self.app: FastAPI = create_app(self.calls, authority, self.metrics, policy)
 
     @property
     def generator_name(self) -> str:
@@ -99,3 +108,13 @@ class ReceiverPipeline:
             link=link,
             settings=self._stream_settings,
         )
+
+
+def _turn(settings: ReceiverSettings) -> TurnSecret | None:
+    if settings.turn_secret is None:
+        return None
+    return TurnSecret(
+        urls=settings.turn_urls,
+        secret=settings.turn_secret.get_secret_value(),
+        lifetime_seconds=settings.turn_credential_minutes * 60,
+    )

@@ -1,7 +1,7 @@
 """The receiver's settings."""
 
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 
@@ -41,6 +41,27 @@ class ReceiverSettings(ProcessSettings):
     ice_servers: tuple[IceServer, ...] = ()
     """Given to both sides of each connection; JSON, [{"url": "stun:..."}, ...]."""
 
+    turn_urls: tuple[str, ...] = ()
+    """TURN servers with which `turn_secret` is shared; JSON, ["turn:host:3478", ...]."""
+
+    turn_secret: SecretStr | None = None
+    """coturn's `static-auth-secret`; makes short-lived credentials for each connection."""
+
+    turn_credential_minutes: Annotated[int, Field(ge=1, le=24 * 60)] = 120
+    """How long such a credential is good; a connection in use outlives it."""
+
+    room_creation: Literal["anyone", "loopback", "nobody"] = "loopback"
+    """Who may ask for a fresh room (`POST /rooms`); `loopback`: browsers on this machine."""
+
+    invite_minutes: Annotated[float, Field(gt=0, le=24 * 60 * 31)] = 60.0
+    """How long a fresh link is good; while it is in use it is renewed."""
+
+    link_hours: Annotated[float, Field(gt=0, le=24 * 31)] = 24.0
+    """How long a link that is in use can be renewed."""
+
+    public_url: str | None = None
+    """Address at which others reach the page, for links; else the one that a request came by."""
+
     generator: str = Field(default_factory=default_generator)
     """`warp`, the name of an embedded bundle, or a bundle's folder; `lite` where it is shipped."""
 
@@ -68,4 +89,6 @@ class ReceiverSettings(ProcessSettings):
             raise ValueError("tls_certificate and tls_key: one is given, both or none allowed")
         if self.tls_certificate is not None and self.tls_self_signed:
             raise ValueError("tls_self_signed and tls_certificate: both are given, one allowed")
+        if bool(self.turn_urls) != (self.turn_secret is not None):
+            raise ValueError("turn_urls and turn_secret: one is given, both or none allowed")
         return self

@@ -36,6 +36,15 @@ class Grant:
                 )
 
 
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """A token that was found to be good."""
+
+    grant: Grant
+    origin: int
+    """Unix seconds of the first token of its line; each renewal keeps it."""
+
+
 class TokenAuthority:
     """Issues and verifies tokens with one secret."""
 
@@ -46,7 +55,14 @@ class TokenAuthority:
             )
         self._secret = secret
 
-    def issue(self, grant: Grant, *, minutes: float, now: float | None = None) -> str:
+    def issue(
+        self,
+        grant: Grant,
+        *,
+        minutes: float,
+        now: float | None = None,
+        origin: int | None = None,
+    ) -> str:
         """A token for `minutes` from `now` (Unix seconds, the present by default)."""
         if not 0 < minutes <= 60 * 24 * 366:
             raise ConfigError(f"a token of {minutes:g} minutes, more than 0 up to a year allowed")
@@ -58,14 +74,32 @@ class TokenAuthority:
                 "publish": grant.publish,
                 "play": grant.play,
                 "iat": int(issued),
+                "origin": int(issued) if origin is None else origin,
                 "exp": int(issued + minutes * 60),
             },
             self._secret,
             ALGORITHM,
         )
 
+    def renew(self, token: str, *, minutes: float, life_minutes: float, now: float) -> str:
+        """A token of the same grant for `minutes` from `now`, at most until its line is over.
+
+        Raises SignalingError(401) for a token that is none, or a line of `life_minutes` or more.
+        """
+        found = self.read(token)
+        left = found.origin / 60 + life_minutes - now / 60
+        if left <= 0:
+            raise SignalingError(
+                401, f"token expired for good: a link lives {life_minutes / 60:g} h at most"
+            )
+        return self.issue(found.grant, minutes=min(minutes, left), now=now, origin=found.origin)
+
     def verify(self, token: str) -> Grant:
         """The grant of a token. Raises SignalingError(401) saying what is wrong with it."""
+        return self.read(token).grant
+
+    def read(self, token: str) -> Pass:
+        """A token's grant and origin; raises as `verify` does."""
         if len(token) > MAX_TOKEN_CHARACTERS:
             raise SignalingError(
                 401, f"token of {len(token)} characters, at most {MAX_TOKEN_CHARACTERS} allowed"
@@ -75,7 +109,8 @@ class TokenAuthority:
                 token,
                 self._secret,
                 algorithms=[ALGORITHM],
-                options={"require": ["exp", "room", "party"]},
+                # The receiver that made it may have a clock that is a little ahead of ours.
+                options={"require": ["exp", "room", "party"], "verify_iat": False},
             )
         except jwt.ExpiredSignatureError:
             raise SignalingError(401, "token expired, ask for a new one") from None
@@ -86,7 +121,7 @@ class TokenAuthority:
         except jwt.InvalidTokenError:
             raise SignalingError(401, "token is no token of ours") from None
         try:
-            return Grant(
+            grant = Grant(
                 room=claims["room"],
                 party=claims["party"],
                 publish=claims.get("publish") is True,
@@ -94,6 +129,11 @@ class TokenAuthority:
             )
         except ConfigError as error:
             raise SignalingError(401, f"token with {error}") from None
+        # A token that does not say when it began is good, but is not renewed.
+        origin = claims.get("origin", claims.get("iat", 0))
+        if not isinstance(origin, int):
+            raise SignalingError(401, "token with an origin that is no time")
+        return Pass(grant, origin)
 
 
 def bearer_token(header: str | None) -> str:

@@ -14,6 +14,7 @@ from receiver.party_state import PartyState
 from receiver.plain_stream import NewestFrameTrack
 from receiver.player_status import StatusReporter
 from receiver.published_stream import OpenStream, PublisherLink
+from receiver.room_routes import RoomPolicy
 from receiver.tokens import Grant, TokenAuthority
 from shared.clock import Clock, SystemClock
 from shared.control_message import parse_control
@@ -99,6 +100,7 @@ async def running_receiver(
     ice_servers: tuple[IceServer, ...] = (),
     open_stream: OpenStream | None = None,
     metrics: Metrics | None = None,
+    policy: RoomPolicy | None = None,
 ) -> AsyncIterator[RunningReceiver]:
     """Serve on a free port of loopback until the block is left.
 
@@ -121,7 +123,7 @@ async def running_receiver(
     )
     authority = TokenAuthority(SECRET)
     config = uvicorn.Config(
-        create_app(calls, authority, metrics), host="127.0.0.1", port=0, log_level="warning"
+        create_app(calls, authority, metrics, policy), host="127.0.0.1", port=0, log_level="warning"
     )
     server = uvicorn.Server(config)
     task = asyncio.create_task(server._serve())  # `serve` would take the test's signals

@@ -1,0 +1,196 @@
+"""How calls begin and links stay alive, over real HTTP."""
+
+import time
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import pytest
+
+from receiver.room_routes import CREATIONS_PER_MINUTE, RoomPolicy
+from receiver.tokens import Grant
+from shared.webrtc.peer import Peer
+from shared.webrtc.signaling import SignalingClient
+from tests.integration.receiver_process import RunningReceiver, running_receiver
+
+_NO_ADDRESS = (
+    "receiver 'ftp://x', an address like https://host:8080/ of at most 512 characters is allowed"
+)
+
+
+def _bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+def _token(receiver: RunningReceiver, *, now: float | None = None, publish: bool = True) -> str:
+    grant = Grant(room="room", party="ann", publish=publish, play=True)
+    return receiver.authority.issue(grant, minutes=5, now=now)
+
+
+async def test_a_new_room_has_two_links() -> None:
+    async with running_receiver() as receiver, httpx.AsyncClient() as client:
+        answer = await client.post(f"{receiver.url}/rooms", json={})
+        assert answer.status_code == 201
+        assert answer.headers["cache-control"] == "no-store"
+        found = answer.json()
+        grants = []
+        for one, party in zip(found["invites"], "ab", strict=True):
+            assert one["party"] == party
+            assert abs(one["expires"] - time.time() - 3600) < 60
+            assert one["link"].startswith(f"{receiver.url}/#token=")
+            token = parse_qs(urlsplit(one["link"]).fragment)["token"][0]
+            grants.append(receiver.authority.verify(token))
+        assert {grant.room for grant in grants} == {found["room"]}
+        empty = await client.post(f"{receiver.url}/rooms")
+        assert empty.status_code == 201
+        assert empty.json()["room"] != found["room"]
+
+
+async def test_links_name_the_address_that_others_use() -> None:
+    policy = RoomPolicy(public_url="https://calls.example/kilo/")
+    async with running_receiver(policy=policy) as receiver, httpx.AsyncClient() as client:
+        body = {"receivers": ["https://ben.example/"]}
+        own, other = (await client.post(f"{receiver.url}/rooms", json=body)).json()["invites"]
+        assert own["link"].startswith("https://calls.example/kilo/#token=")
+        assert "whip=https%3A%2F%2Fben.example%2Fwhip&" in own["link"]
+        assert other["link"].startswith("https://ben.example/#token=")
+        assert "whip=https%3A%2F%2Fcalls.example%2Fkilo%2Fwhip&" in other["link"]
+
+
+@pytest.mark.parametrize(
+    ("policy", "headers", "who"),
+    [
+        ("nobody", {}, "nobody"),
+        ("loopback", {"X-Forwarded-For": "10.0.0.1"}, "browsers on the receiver's own machine"),
+        ("loopback", {"Forwarded": "for=10.0.0.1"}, "browsers on the receiver's own machine"),
+        ("loopback", {"Host": "evil.example"}, "browsers on the receiver's own machine"),
+    ],
+)
+async def test_not_everybody_makes_rooms(policy: str, headers: dict[str, str], who: str) -> None:
+    made = RoomPolicy(creation="nobody" if policy == "nobody" else "loopback")
+    async with running_receiver(policy=made) as receiver, httpx.AsyncClient() as client:
+        answer = await client.post(f"{receiver.url}/rooms", json={}, headers=headers)
+        assert answer.status_code == 403
+        assert answer.text == f"rooms are made by {who}; ask for a link\n"
+    async with running_receiver(policy=RoomPolicy(creation="anyone")) as receiver:
+        answer = await client_post(f"{receiver.url}/rooms", headers)
+        assert answer.status_code == 201
+
+
+async def client_post(url: str, headers: dict[str, str]) -> httpx.Response:
+    async with httpx.AsyncClient() as client:
+        return await client.post(url, json={}, headers=headers)
+
+
+@pytest.mark.parametrize(
+    ("content", "status", "sentence"),
+    [
+        (b"[]", 400, 'the body is not understood, {} or {"receivers": [URL, URL]} allowed'),
+        (b"\xff", 400, 'the body is not understood, {} or {"receivers": [URL, URL]} allowed'),
+        (
+            b'{"receivers": 3}',
+            400,
+            'the body is not understood, {} or {"receivers": [URL, URL]} allowed',
+        ),
+        (b'{"receivers": ["a","b","c"]}', 400, "3 receivers, at most 2 allowed"),
+        (
+            b'{"receivers": ["ftp://x"]}',
+            400,
+            _NO_ADDRESS,
+        ),
+        (b" " * 5000, 413, "a body of more than 4096 bytes, no more allowed"),
+    ],
+)
+async def test_wishes_that_are_none(content: bytes, status: int, sentence: str) -> None:
+    async with running_receiver() as receiver, httpx.AsyncClient() as client:
+        answer = await client.post(f"{receiver.url}/rooms", content=content)
+        assert (answer.status_code, answer.text) == (status, f"{sentence}\n")
+
+
+async def test_rooms_are_made_at_a_bounded_rate() -> None:
+    async with running_receiver() as receiver, httpx.AsyncClient() as client:
+        for _ in range(CREATIONS_PER_MINUTE):
+            assert (await client.post(f"{receiver.url}/rooms")).status_code == 201
+        answer = await client.post(f"{receiver.url}/rooms")
+        assert answer.status_code == 429
+        assert answer.text == "30 rooms were made this minute, no more allowed\n"
+
+
+async def test_a_link_in_use_is_renewed_for_a_day_at_most() -> None:
+    async with running_receiver() as receiver, httpx.AsyncClient() as client:
+        url = f"{receiver.url}/token"
+        token = _token(receiver, now=time.time() - 60)
+        unused = await client.post(url, headers=_bearer(token))
+        assert unused.status_code == 409
+        assert unused.text == "ann is not in room room: only links in use are renewed\n"
+        peer = Peer()
+        async with SignalingClient(f"{receiver.url}/whip", token) as signaling:
+            peer.connection.addTransceiver("audio", direction="sendonly")
+            answer = await signaling.post(await peer.offer())
+            await peer.accept_answer(answer.sdp)
+            fresh = await client.post(url, headers=_bearer(token))
+            assert fresh.status_code == 200
+            found = receiver.authority.read(fresh.json()["token"])
+            assert found == receiver.authority.read(token)
+            day_old = receiver.authority.issue(
+                found.grant, minutes=5, origin=int(time.time()) - 24 * 3600
+            )
+            over = await client.post(url, headers=_bearer(day_old))
+            assert over.status_code == 401
+            assert over.text == "token expired for good: a link lives 24 h at most\n"
+            almost = receiver.authority.issue(
+                found.grant, minutes=5, origin=int(time.time()) - 24 * 3600 + 120
+            )
+            last = (await client.post(url, headers=_bearer(almost))).json()["token"]
+            assert receiver.authority.read(last).origin == receiver.authority.read(almost).origin
+            await peer.close()
+
+
+async def test_broken_tokens_renew_nothing() -> None:
+    async with running_receiver() as receiver, httpx.AsyncClient() as client:
+        old = _token(receiver, now=time.time() - 3600)
+        for headers, sentence in (
+            ({}, "no bearer token in the Authorization header"),
+            (_bearer("abc"), "token is no token of ours"),
+            (_bearer(old), "token expired, ask for a new one"),
+        ):
+            for path in ("token", "preview"):
+                answer = await client.post(f"{receiver.url}/{path}", headers=headers)
+                assert (answer.status_code, answer.text) == (401, f"{sentence}\n")
+
+
+async def test_a_preview_is_a_room_of_its_own() -> None:
+    async with running_receiver() as receiver, httpx.AsyncClient() as client:
+        url = f"{receiver.url}/preview"
+        found = (await client.post(url, headers=_bearer(_token(receiver)))).json()
+        me, mirror = (receiver.authority.verify(found[key]) for key in ("publish", "play"))
+        assert me == Grant(found["room"], "me", publish=True, play=False)
+        assert mirror == Grant(found["room"], "mirror", publish=False, play=True)
+        viewer = await client.post(url, headers=_bearer(_token(receiver, publish=False)))
+        assert viewer.status_code == 403
+        assert viewer.text == "the token of ann does not allow to publish\n"
+
+
+async def test_pages_of_other_receivers_may_ask_where_tokens_decide() -> None:
+    origin = {"Origin": "https://other.example"}
+    asked = origin | {
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "authorization,content-type",
+    }
+    async with running_receiver() as receiver, httpx.AsyncClient() as client:
+        for path in ("whip", "whep", "token", "preview", "whip/some-session"):
+            preflight = await client.options(f"{receiver.url}/{path}", headers=asked)
+            assert preflight.status_code == 200
+            assert preflight.headers["access-control-allow-origin"] == "*"
+            assert "POST" in preflight.headers["access-control-allow-methods"]
+            allowed = preflight.headers["access-control-allow-headers"].lower()
+            assert {"authorization", "content-type"} <= {one.strip() for one in allowed.split(",")}
+        refused = await client.post(f"{receiver.url}/whip", headers=origin)
+        assert refused.status_code == 401
+        assert refused.headers["access-control-allow-origin"] == "*"
+        assert "Location" in refused.headers["access-control-expose-headers"]
+        options = await client.options(
+            f"{receiver.url}/whip", headers=origin | _bearer(_token(receiver))
+        )
+        assert options.status_code == 204
+        rooms = await client.post(f"{receiver.url}/rooms", headers=origin)
+        assert "access-control-allow-origin" not in rooms.headers
