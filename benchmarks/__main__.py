@@ -4,10 +4,11 @@ import sys
 
 import typer
 
-from benchmarks import codec, demo, quality, reconstruct, repeats, tracking, wire
+from benchmarks import browser, codec, demo, quality, reconstruct, repeats, tracking, wire
 from shared.errors import KilocallError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app.command("browser")(browser.command)
 app.command("codec")(codec.command)
 app.command("demo")(demo.command)
 app.command("quality")(quality.command)

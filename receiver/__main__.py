@@ -1,4 +1,4 @@
-"""`python -m receiver`: serve; `python -m receiver token`: make a token."""
+"""`python -m receiver`: serve; `token`: make a token; `invite`: make two links into a room."""
 
 import asyncio
 import logging
@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from receiver.invites import invite
-from receiver.server import certificate_files, links, listen, serve
+from receiver.server import certificate_files, links, listen, page_addresses, serve
 from receiver.settings import ReceiverSettings
 from receiver.tokens import Grant, TokenAuthority, load_or_create_secret
 from shared.errors import ConfigError, KilocallError
@@ -106,8 +106,11 @@ def invite_command(
 ) -> None:
     """Print two links, one a party, into a fresh room."""
     settings = ReceiverSettings.read()
-    scheme = "https" if settings.tls_self_signed or settings.tls_certificate else "http"
-    own = url or settings.public_url or f"{scheme}://{settings.host}:{settings.port}/"
+    own = url or settings.public_url
+    if own is None:
+        if settings.port == 0:
+            raise ConfigError("port 0 is no address for a link, --url is needed")
+        own = page_addresses(settings, settings.port)[0]
     made = invite(
         _authority(settings),
         (own, other or own),
@@ -135,6 +138,8 @@ async def _serve(settings: ReceiverSettings, listener: socket.socket) -> None:
     def announce() -> None:
         for link in links(settings, listener):
             typer.echo(f"kilocall receiver ({pipeline.generator_name}): {link}")
+        own = settings.public_url or links(settings, listener)[0]
+        typer.echo(f"two links into a call: python -m receiver invite --url {own}")
 
     await pipeline.start()
     await serve(pipeline.app, listener, certificate, on_ready=announce, before_stop=pipeline.close)

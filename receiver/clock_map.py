@@ -8,7 +8,7 @@ part of the map, and every delay that the rest of the receiver talks about is re
 
 from collections import deque
 
-from shared.clock import ns_from_ticks
+from shared.clock import ns_from_ticks, ticks_from_ns
 from shared.sequence import extend_sequence
 
 WINDOW_NS = 10_000_000_000
@@ -83,3 +83,10 @@ class ClockMap:
     def local_ns(self, time: int) -> int:
         """When the fastest message would have brought the frame of this unwrapped time."""
         return ns_from_ticks(time) + self.offset_ns
+
+    def capture_time(self, local_ns: int) -> int | None:
+        """The capture time, modulo 2^32, that the fastest message would bring at that moment.
+
+        None before anything was observed.
+        """
+        return ticks_from_ns(local_ns - self.offset_ns) if self.ready else None

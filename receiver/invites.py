@@ -27,6 +27,10 @@ class Invite:
 
     party: str
     link: str
+
+    token: str
+    """The link's `token`: of one receiver it publishes and plays, of two it plays alone."""
+
     expires: int
     """Unix seconds."""
 
@@ -49,14 +53,17 @@ def invite(
     """
     room = secrets.token_urlsafe(12)
     own, others = tuple(map(page_address, receivers)), tuple(map(page_address, receivers[::-1]))
-    invites = [
-        Invite(
-            party=party,
-            link=_link(authority, room, party, own[index], others[index], minutes, now),
-            expires=int(now + minutes * 60),
+    invites = []
+    for index, party in enumerate(PARTIES):
+        fields = _fields(authority, room, party, own[index], others[index], minutes, now)
+        invites.append(
+            Invite(
+                party=party,
+                link=f"{own[index]}#{urlencode(fields)}",
+                token=fields["token"],
+                expires=int(now + minutes * 60),
+            )
         )
-        for index, party in enumerate(PARTIES)
-    ]
     return Invitation(room, (invites[0], invites[1]))
 
 
@@ -74,7 +81,8 @@ def page_address(text: str) -> str:
             and "@" not in parts.netloc
             and not (parts.query or parts.fragment)
             and text.isprintable()
-            and " " not in text
+            # A browser reads a backslash as a slash; the others end a link in a text.
+            and not set(text) & set(' \\<>"')
             and (parts.port is None or parts.port > 0)
         )
     except ValueError:
@@ -87,7 +95,7 @@ def page_address(text: str) -> str:
     return text if text.endswith("/") else f"{text}/"
 
 
-def _link(
+def _fields(
     authority: TokenAuthority,
     room: str,
     party: str,
@@ -95,17 +103,17 @@ def _link(
     other: str,
     minutes: float,
     now: float,
-) -> str:
+) -> dict[str, str]:
+    """What a party's fragment says."""
+
     def token(*, publish: bool, play: bool) -> str:
         grant = Grant(room=room, party=party, publish=publish, play=play)
         return authority.issue(grant, minutes=minutes, now=now)
 
     if own == other:
-        fields = {"token": token(publish=True, play=True)}
-    else:
-        fields = {
-            "token": token(publish=False, play=True),
-            "whip": f"{other}whip",
-            "whip_token": token(publish=True, play=False),
-        }
-    return f"{own}#{urlencode(fields)}"
+        return {"token": token(publish=True, play=True)}
+    return {
+        "token": token(publish=False, play=True),
+        "whip": f"{other}whip",
+        "whip_token": token(publish=True, play=False),
+    }

@@ -185,6 +185,10 @@ class PartyStream:
         """A packet of the party's sound, as it came."""
         self._sound.receive(packet)
 
+    def capture_time(self, arrival_ns: int) -> int | None:
+        """As the fastest parameters have come; None before the first."""
+        return self._player.clock_map.capture_time(arrival_ns)
+
     def subscribe_video(self) -> RebuiltVideoTrack:
         """The picture for one viewer; the track's `stop` ends the subscription."""
         return self._outlet.subscribe()

@@ -61,6 +61,10 @@ class PlainStream:
     def on_parameters(self, message: bytes, transport: Transport = Transport.DATA_CHANNEL) -> None:
         """Such a client has no channels."""
 
+    def capture_time(self, arrival_ns: int) -> int | None:
+        """Nothing but the sender's reports dates a plain stream."""
+        return None
+
     def on_datagram(self) -> None:
         """Silence needs no answer of a plain stream."""
 

@@ -32,6 +32,9 @@ class PublishedStream(Protocol):
     def on_audio(self, packet: OpusPacket) -> None:
         """A packet of the party's sound, as it came."""
 
+    def capture_time(self, arrival_ns: int) -> int | None:
+        """About when what came at that moment (monotonic) was captured; None: not known."""
+
     def on_datagram(self) -> None:
         """Any datagram of the party's connection came."""
 

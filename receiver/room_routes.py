@@ -1,11 +1,12 @@
 """The HTTP routes by which calls begin and links stay alive: /rooms, /token, /preview."""
 
+import hashlib
 import ipaddress
-import secrets
 import time
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Literal
+from urllib.parse import urlsplit
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
@@ -18,6 +19,7 @@ from shared.errors import ConfigError, SignalingError
 
 CREATIONS_PER_MINUTE = 30
 PREVIEW_MINUTES = 10.0
+PREVIEW_PREFIX = "preview-"
 _BODY_MAX_BYTES = 4096
 
 
@@ -61,10 +63,7 @@ def add_room_routes(
         except ConfigError as error:
             raise SignalingError(400, str(error)) from error
         created.append(now)
-        invites = [
-            {"party": one.party, "link": one.link, "expires": one.expires} for one in made.invites
-        ]
-        return JSONResponse({"room": made.room, "invites": invites}, 201, _NOT_KEPT)
+        return JSONResponse(asdict(made), 201, _NOT_KEPT)
 
     @app.post("/token")
     async def renew(request: Request) -> Response:
@@ -84,15 +83,20 @@ def add_room_routes(
 
     @app.post("/preview")
     async def preview(request: Request) -> Response:
-        grant = authority.verify(bearer_token(request.headers.get("authorization")))
+        found = authority.read(bearer_token(request.headers.get("authorization")))
+        grant = found.grant
         if not grant.publish:
             raise SignalingError(403, f"the token of {grant.party} does not allow to publish")
-        room = f"preview-{secrets.token_hex(8)}"
+        if grant.room.startswith(PREVIEW_PREFIX):
+            raise SignalingError(403, f"room {grant.room} is a preview already")
+        # One room a party, so that no link can fill the receiver with them.
+        name = hashlib.sha256(f"{grant.room}/{grant.party}".encode()).hexdigest()[:16]
+        room = f"{PREVIEW_PREFIX}{name}"
         me = Grant(room=room, party="me", publish=True, play=False)
         mirror = Grant(room=room, party="mirror", publish=False, play=True)
         tokens = {
-            "publish": authority.issue(me, minutes=PREVIEW_MINUTES),
-            "play": authority.issue(mirror, minutes=PREVIEW_MINUTES),
+            "publish": authority.issue(me, minutes=PREVIEW_MINUTES, origin=found.origin),
+            "play": authority.issue(mirror, minutes=PREVIEW_MINUTES, origin=found.origin),
         }
         return JSONResponse({"room": room, **tokens}, headers=_NOT_KEPT)
 
@@ -111,10 +115,21 @@ def _check_creator(request: Request, policy: RoomPolicy) -> None:
         and not forwarded
         # A name that somebody else's DNS leads here would let any web page ask.
         and _is_loopback(request.url.hostname or "")
+        and _is_near_page(request.headers.get("origin"))
     )
     if policy.creation == "nobody" or not is_near:
         who = "nobody" if policy.creation == "nobody" else "browsers on the receiver's own machine"
         raise SignalingError(403, f"rooms are made by {who}; ask for a link")
+
+
+def _is_near_page(origin: str | None) -> bool:
+    """Whether a page of this machine asks; without an Origin it is no page of another site."""
+    if origin is None:
+        return True
+    try:
+        return _is_loopback(urlsplit(origin).hostname or "")
+    except ValueError:
+        return False
 
 
 def _is_loopback(host: str) -> bool:

@@ -55,8 +55,12 @@ def certificate_files(settings: ReceiverSettings) -> tuple[Path, Path] | None:
 
 def links(settings: ReceiverSettings, listener: socket.socket) -> tuple[str, ...]:
     """Where the page can be opened."""
+    return page_addresses(settings, listener.getsockname()[1])
+
+
+def page_addresses(settings: ReceiverSettings, port: int) -> tuple[str, ...]:
+    """Where the page of a receiver on `port` can be opened, as others reach it first."""
     scheme = "https" if settings.tls_self_signed or settings.tls_certificate else "http"
-    port = listener.getsockname()[1]
     hosts: tuple[str, ...] = (settings.host,)
     if settings.host in ("0.0.0.0", "::"):  # noqa: S104 - compared, not bound
         hosts = tuple(

@@ -44,6 +44,9 @@ class Pass:
     origin: int
     """Unix seconds of the first token of its line; each renewal keeps it."""
 
+    expires: int
+    """Unix seconds."""
+
 
 class TokenAuthority:
     """Issues and verifies tokens with one secret."""
@@ -84,6 +87,7 @@ class TokenAuthority:
     def renew(self, token: str, *, minutes: float, life_minutes: float, now: float) -> str:
         """A token of the same grant for `minutes` from `now`, at most until its line is over.
 
+        Never one that ends sooner than `token`, which is then given back as it is.
         Raises SignalingError(401) for a token that is none, or a line of `life_minutes` or more.
         """
         found = self.read(token)
@@ -92,14 +96,17 @@ class TokenAuthority:
             raise SignalingError(
                 401, f"token expired for good: a link lives {life_minutes / 60:g} h at most"
             )
-        return self.issue(found.grant, minutes=min(minutes, left), now=now, origin=found.origin)
+        granted = min(minutes, left)
+        if now + granted * 60 <= found.expires:
+            return token
+        return self.issue(found.grant, minutes=granted, now=now, origin=found.origin)
 
     def verify(self, token: str) -> Grant:
         """The grant of a token. Raises SignalingError(401) saying what is wrong with it."""
         return self.read(token).grant
 
     def read(self, token: str) -> Pass:
-        """A token's grant and origin; raises as `verify` does."""
+        """A token's grant, origin and end; raises as `verify` does."""
         if len(token) > MAX_TOKEN_CHARACTERS:
             raise SignalingError(
                 401, f"token of {len(token)} characters, at most {MAX_TOKEN_CHARACTERS} allowed"
@@ -133,7 +140,7 @@ class TokenAuthority:
         origin = claims.get("origin", claims.get("iat", 0))
         if not isinstance(origin, int):
             raise SignalingError(401, "token with an origin that is no time")
-        return Pass(grant, origin)
+        return Pass(grant, origin, int(claims["exp"]))
 
 
 def bearer_token(header: str | None) -> str:

@@ -65,7 +65,13 @@ class WhipSession(Session):
         self._control_rate = MessageRate(CONTROL_MESSAGES_PER_SECOND)
         self._parameter_rate = MessageRate(PARAMETER_MESSAGES_PER_SECOND)
         self._transports: deque[Transport] = deque(maxlen=_TRANSPORTS)
-        self._audio = OpusArrivals(self._on_audio, lambda reason: metrics.count("drops", reason))
+        self._audio = OpusArrivals(
+            self._on_audio,
+            lambda reason: metrics.count("drops", reason),
+            lambda arrival_ns: (
+                None if self.stream is None else self.stream.capture_time(arrival_ns)
+            ),
+        )
         self._riders: RtcpRiders | None = None
         self._farewell_detail = ""
         self.stream: PublishedStream | None = None

@@ -58,3 +58,13 @@ def test_one_implausible_time_is_refused_and_many_are_a_restarted_clock() -> Non
     results = [clock_map.observe(far + i * 3600, 40_000_000 * (i + 2)) for i in range(8)]
     assert results == [None] * 7 + [0]
     assert clock_map.restarts == 1
+
+
+def test_a_moment_has_the_capture_time_that_the_fastest_message_would_bring() -> None:
+    clock = ClockMap()
+    assert clock.capture_time(0) is None
+    clock.observe(90_000, 5_000_000_000)
+    clock.observe(180_000, 5_900_000_000)  # a tenth of a second faster
+    assert clock.capture_time(5_900_000_000) == 180_000
+    assert clock.capture_time(6_000_000_000) == 189_000
+    assert clock.capture_time(clock.local_ns(2**32 + 7) + 1) == 7

@@ -64,6 +64,27 @@ def arrival(sequence: int, timestamp: int, *, codec: str = "opus", ssrc: int = 1
     )
 
 
+def test_before_the_first_report_packets_are_dated_by_the_moment_of_the_first() -> None:
+    packets: list[OpusPacket] = []
+    drops: list[str] = []
+    known: list[int] = []
+    arrivals = OpusArrivals(
+        packets.append, drops.append, lambda arrival_ns: known[0] if known else None
+    )
+    arrivals.on_rtp(arrival(0, 0))
+    known.append(TICKS_MODULUS - 1800)
+    for number in (1, 2):
+        arrivals.on_rtp(arrival(number, 960 * number))
+    arrivals.on_report(SenderReport(ssrc=1, capture_time=50_000, timestamp=960 * 3))
+    arrivals.on_rtp(arrival(3, 960 * 3))
+    arrivals.on_rtp(arrival(0, 0, ssrc=2))  # another stream has no report yet
+    assert [packet.capture_time for packet in packets] == [
+        *(TICKS_MODULUS - 1800, 0),
+        *(50_000, TICKS_MODULUS - 1800),
+    ]
+    assert drops == ["audio_undated"]
+
+
 def test_packets_are_dated_by_the_report_across_the_wraps() -> None:
     packets: list[OpusPacket] = []
     drops: list[str] = []

@@ -59,6 +59,77 @@ def test_a_token_that_allows_nothing_is_refused() -> None:
     assert str(result.exception).startswith("a token that allows nothing, --publish, --play")
 
 
+@pytest.fixture
+def _own_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KILOCALL_TOKEN_SECRET", SECRET)
+
+
+def invited(*arguments: str) -> list[str]:
+    result = CliRunner().invoke(app, ["invite", *arguments], catch_exceptions=False)
+    return result.stdout.split()
+
+
+@pytest.mark.usefixtures("_own_secret")
+def test_two_links_are_printed_that_the_receiver_accepts() -> None:
+    links = invited()
+    grants = [_grant(link.removeprefix("http://127.0.0.1:8080/#token=")) for link in links]
+    assert [grant.party for grant in grants] == ["a", "b"]
+    assert grants[0].room == grants[1].room
+    assert all(grant.publish and grant.play for grant in grants)
+
+
+@pytest.mark.usefixtures("_own_secret")
+def test_links_of_two_receivers_name_both() -> None:
+    first, second = invited("--url", "https://a.example", "--other", "https://b.example/kilo")
+    assert first.startswith("https://a.example/#token=")
+    assert "&whip=https%3A%2F%2Fb.example%2Fkilo%2Fwhip&whip_token=" in first
+    assert second.startswith("https://b.example/kilo/#token=")
+    assert "&whip=https%3A%2F%2Fa.example%2Fwhip&whip_token=" in second
+
+
+@pytest.mark.usefixtures("_own_secret")
+@pytest.mark.parametrize(
+    ("variables", "start"),
+    [
+        ({"HOST": "::1"}, "http://[::1]:8080/#"),
+        ({"TLS_SELF_SIGNED": "1", "PORT": "9000"}, "https://127.0.0.1:9000/#"),
+        ({"PUBLIC_URL": "https://calls.example", "PORT": "0"}, "https://calls.example/#"),
+    ],
+)
+def test_links_name_the_address_that_is_set_up(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], start: str
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(f"KILOCALL_{name}", value)
+    assert all(link.startswith(start) for link in invited())
+
+
+@pytest.mark.usefixtures("_own_secret")
+def test_links_of_a_receiver_on_every_network_can_be_opened(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("KILOCALL_HOST", "0.0.0.0")
+    assert not any("0.0.0.0" in link for link in invited())
+
+
+@pytest.mark.usefixtures("_own_secret")
+def test_addresses_that_no_link_can_hold_are_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ConfigError) as caught:
+        invited("--other", "https://name:word@b.example/")
+    assert str(caught.value) == (
+        "receiver 'https://name:word@b.example/', an address like https://host:8080/ of at most "
+        "512 characters is allowed"
+    )
+    monkeypatch.setenv("KILOCALL_PORT", "0")
+    with pytest.raises(ConfigError) as caught:
+        invited()
+    assert str(caught.value) == "port 0 is no address for a link, --url is needed"
+
+
+def _grant(token: str) -> Grant:
+    return TokenAuthority(SECRET.encode()).verify(token)
+
+
 async def test_it_serves_https_and_ends_with_a_goodbye_and_status_0(tmp_path: Path) -> None:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "receiver", "--port", "0", "--tls", "self-signed"),
@@ -76,6 +147,10 @@ async def test_it_serves_https_and_ends_with_a_goodbye_and_status_0(tmp_path: Pa
         assert process.stdout is not None
         line = (await asyncio.wait_for(process.stdout.readline(), 60)).decode()
         assert line.startswith(f"kilocall receiver ({default_generator()}): https://127.0.0.1:")
+        hint = (await asyncio.wait_for(process.stdout.readline(), 10)).decode()
+        assert hint == (
+            f"two links into a call: python -m receiver invite --url {line.split()[-1]}\n"
+        )
         grant = Grant(room="r", party="ann", publish=True, play=False)
         control: list[bytes] = []
         connect = partial(

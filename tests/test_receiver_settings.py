@@ -28,6 +28,27 @@ def test_what_is_wrong_is_one_line() -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("TURN_SECRET", "s", "turn_urls and turn_secret: one is given, both or none allowed"),
+        ("TURN_URLS", '["turn:a"]', "turn_urls and turn_secret: one is given, both or none"),
+        ("ROOM_CREATION", "me", "room_creation 'me': Input should be 'anyone', 'loopback' or "),
+        ("INVITE_MINUTES", "0", "invite_minutes '0': Input should be greater than 0"),
+        ("LINK_HOURS", "-1", "link_hours '-1': Input should be greater than 0"),
+        ("TURN_CREDENTIAL_MINUTES", "0", "turn_credential_minutes '0': Input should be greater"),
+    ],
+)
+def test_wrong_settings_of_rooms_and_turn_are_one_line(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, expected: str
+) -> None:
+    monkeypatch.setenv(f"KILOCALL_{name}", value)
+    with pytest.raises(ConfigError) as caught:
+        ReceiverSettings.read()
+    assert str(caught.value).startswith(expected)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
     ("value", "expected"),
     [
         ("stun:stun.example.net", 'value for field "ice_servers" from source .*, JSON is expected'),

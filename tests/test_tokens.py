@@ -50,6 +50,22 @@ def test_rights_that_are_not_true_are_not_given() -> None:
     assert (grant.publish, grant.play) == (False, False)
 
 
+def test_a_token_is_renewed_until_its_line_is_over_and_never_shortened() -> None:
+    now = time.time()
+    first = AUTHORITY.issue(GRANT, minutes=5, now=now)
+    begun = AUTHORITY.read(first).origin
+    fresh = AUTHORITY.read(AUTHORITY.renew(first, minutes=60, life_minutes=600, now=now))
+    assert (fresh.grant, fresh.origin, fresh.expires) == (GRANT, begun, int(now + 3600))
+    last = AUTHORITY.read(AUTHORITY.renew(first, minutes=60, life_minutes=10, now=now))
+    assert last.expires == begun + 600
+    long = AUTHORITY.issue(GRANT, minutes=600, now=now)
+    assert AUTHORITY.renew(long, minutes=60, life_minutes=6000, now=now) == long
+    with pytest.raises(SignalingError) as caught:
+        AUTHORITY.renew(long, minutes=60, life_minutes=90, now=now + 5400)
+    assert caught.value.status == 401
+    assert str(caught.value) == "token expired for good: a link lives 1.5 h at most"
+
+
 @settings(deadline=None, max_examples=200)
 @given(st.text(max_size=200))
 def test_any_text_is_refused_cleanly(text: str) -> None:

@@ -5,7 +5,7 @@
  * @typedef {{ tone: "good" | "busy", text: string }} Hint
  */
 
-/** Sides of the crop in the frame's shorter side: below, the face is too small to be sharp. */
+/** Heights of the face in the frame's shorter side: below, it is too small to be sharp. */
 const LEAST_FACE = 0.28;
 const LEAST_BRIGHTNESS = 55;
 

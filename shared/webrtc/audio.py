@@ -71,8 +71,9 @@ def opus_duration(payload: bytes) -> int:
 class OpusArrivals:
     """Turns tapped RTP packets into `OpusPacket`s, dated by the sender's reports.
 
-    A packet that comes before the first report cannot be dated and is dropped, as is one that
-    is no Opus; `on_drop` hears why. Late and repeated ones pass: the release decides on time.
+    A browser's first report comes two or three seconds after its first sound. Until then packets
+    are dated as `estimate` says of the first, or dropped where it knows nothing, as is what is no
+    Opus; `on_drop` hears why. Late and repeated ones pass: the release decides on time.
 
     Parameter messages inside the packets are taken out first, and the packets passed on without
     them, byte for byte as the sender's encoder made them: what they say is for us alone, and some
@@ -80,10 +81,15 @@ class OpusArrivals:
     """
 
     def __init__(
-        self, on_packet: Callable[[OpusPacket], None], on_drop: Callable[[str], None]
+        self,
+        on_packet: Callable[[OpusPacket], None],
+        on_drop: Callable[[str], None],
+        estimate: Callable[[int], int | None] = lambda arrival_ns: None,
     ) -> None:
+        """`estimate`: capture time of what comes at a moment (monotonic); None: not known."""
         self._on_packet = on_packet
         self._on_drop = on_drop
+        self._estimate = estimate
         self._report: SenderReport | None = None
         self._newest_sequence: int | None = None
         self._on_message: Callable[[bytes], None] | None = None
@@ -112,13 +118,23 @@ class OpusArrivals:
             return
         # A report names its stream; one of an earlier stream dates nothing.
         if self._report is None or self._report.ssrc != packet.ssrc:
-            self._on_drop("audio_undated")
-            return
+            guess = self._guess(packet)
+            if guess is None:
+                self._on_drop("audio_undated")
+                return
+            self._report = guess
         # Signed, as packets older than the report are dated by it too.
         behind = sequence_difference(packet.timestamp, self._report.timestamp, bits=32)
         ticks = behind * TICKS_PER_SECOND // SAMPLE_RATE_HZ
         capture_time = (self._report.capture_time + ticks) % TICKS_MODULUS
         self._on_packet(OpusPacket(payload, duration, capture_time))
+
+    def _guess(self, packet: RtpArrival) -> SenderReport | None:
+        """A report as the sender could have made it with this packet, until it makes one."""
+        capture_time = self._estimate(packet.arrival_ns)
+        if capture_time is None:
+            return None
+        return SenderReport(ssrc=packet.ssrc, timestamp=packet.timestamp, capture_time=capture_time)
 
     def _take_messages(self, payload: bytes) -> bytes:
         """The packet without its messages, which are handed on."""

@@ -1,7 +1,5 @@
 """The system's Chromium, driven by Playwright, and the processes of a call that it watches."""
 
-import os
-import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -11,29 +9,19 @@ import pytest
 from playwright.async_api import Page, async_playwright
 
 from benchmarks.child import Child
+from benchmarks.chromium import ARGUMENTS, find_chromium
 from receiver.tokens import Grant, TokenAuthority
 from shared.shipped_generators import WARP
 
 SECRET = "a secret of the page's tests, long enough"
-CHROMIUM_ARGUMENTS = (
-    "--no-sandbox",
-    "--disable-quic",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 
 
 def chromium_path() -> str:
     """The browser; skips the test where there is none."""
-    named = os.environ.get("KILOCALL_CHROMIUM")
-    for name in (named, "chromium", "chromium-browser", "google-chrome"):
-        path = None if name is None else shutil.which(name)
-        if path is not None:
-            return path
-    pytest.skip("needs Chromium (apt-get install chromium, or KILOCALL_CHROMIUM)")
+    path = find_chromium()
+    if path is None:
+        pytest.skip("needs Chromium (apt-get install chromium, or KILOCALL_CHROMIUM)")
+    return path
 
 
 @dataclass
@@ -50,9 +38,7 @@ async def browser_page(*, width: int = 1100, height: int = 800) -> AsyncIterator
     """A fresh page that accepts self-signed certificates and wants a click before sound."""
     path = chromium_path()
     async with async_playwright() as playwright:
-        chromium = await playwright.chromium.launch(
-            executable_path=path, args=[*CHROMIUM_ARGUMENTS]
-        )
+        chromium = await playwright.chromium.launch(executable_path=path, args=[*ARGUMENTS])
         context = await chromium.new_context(
             ignore_https_errors=True, viewport={"width": width, "height": height}
         )
@@ -118,3 +104,12 @@ async def served_call(
         yield ServedCall(ready.rsplit(" ", 1)[1], receiver, environment)
     finally:
         await receiver.stop()
+
+
+def call_link(
+    call: ServedCall, party: str, *, minutes: float = 10, now: float | None = None
+) -> str:
+    """The page's address for a party that both publishes and plays."""
+    grant = Grant(room="call", party=party, publish=True, play=True)
+    token = TokenAuthority(SECRET.encode()).issue(grant, minutes=minutes, now=now)
+    return f"{call.url}#token={token}"

@@ -6,7 +6,6 @@ import wave
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -15,15 +14,20 @@ from numpy.typing import NDArray
 from PIL import Image as PillowImage
 from playwright.async_api import Page, async_playwright, expect
 
+from benchmarks.chromium import (
+    ARGUMENTS,
+    camera_arguments,
+    fit_to_camera,
+    write_camera_film,
+)
 from shared.parameters import FloatArray, Image
 from shared.tracker import FaceTracker
-from tests.integration.browser import CHROMIUM_ARGUMENTS, chromium_path
+from tests.integration.browser import chromium_path
 from tests.material import clip_frames
 
 CAMERA_FPS = 8
 """Two cores track two faces and rebuild them at no more."""
 
-CAMERA_SIZE = (480, 360)
 _SAMPLE_RATE = 48_000
 
 _TAKE_PICTURE = """
@@ -138,12 +142,8 @@ async def calling_browser(
         script.chmod(0o755)
         path = str(script)
     arguments = [
-        *CHROMIUM_ARGUMENTS,
-        "--use-fake-ui-for-media-stream",
-        "--use-fake-device-for-media-stream",
-        f"--use-file-for-fake-video-capture={folder / f'{clip.stem}.y4m'}",
-        f"--use-file-for-fake-audio-capture={folder / f'{tone_hz}.wav'}",
-        "--autoplay-policy=no-user-gesture-required",
+        *ARGUMENTS,
+        *camera_arguments(folder / f"{clip.stem}.y4m", folder / f"{tone_hz}.wav"),
     ]
     async with async_playwright() as playwright:
         chromium = await playwright.chromium.launch(executable_path=path, args=arguments)
@@ -212,7 +212,6 @@ def _landmarks(picture: Image) -> FloatArray:
 
 def _write_camera(clip: Path, path: Path, fps: int, blank_seconds: float) -> list[Image]:
     """Six seconds of a clip in the middle of a camera's frame; returns its frames."""
-    width, height = CAMERA_SIZE
     with av.open(str(clip)) as container:
         source_fps = float(container.streams.video[0].average_rate or 25)
     frames = list(clip_frames(clip, int(6 * source_fps)))
@@ -220,25 +219,10 @@ def _write_camera(clip: Path, path: Path, fps: int, blank_seconds: float) -> lis
         frames[int(index * source_fps / fps)]
         for index in range(int(len(frames) * fps / source_fps))
     ]
-    film = [_fitted(image, width, height) for image in picked]
-    blank = [np.full((height, width, 3), 90, np.uint8)] * int(blank_seconds * fps)
-    with av.open(str(path), "w", format="yuv4mpegpipe") as output:
-        stream = output.add_stream("wrapped_avframe", rate=fps)
-        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-        for index, image in enumerate([*film, *blank]):
-            frame = av.VideoFrame.from_ndarray(image, format="rgb24").reformat(format="yuv420p")
-            frame.pts, frame.time_base = index, Fraction(1, fps)
-            output.mux(stream.encode(frame))
-        output.mux(stream.encode())
+    film = [fit_to_camera(image) for image in picked]
+    blank = [np.full_like(film[0], 90)] * int(blank_seconds * fps)
+    write_camera_film([*film, *blank], path, fps)
     return film
-
-
-def _fitted(image: Image, width: int, height: int) -> Image:
-    scale = max(width / image.shape[1], height / image.shape[0])
-    size = (round(image.shape[1] * scale), round(image.shape[0] * scale))
-    scaled = PillowImage.fromarray(image).resize(size)
-    left, top = (size[0] - width) // 2, (size[1] - height) // 2
-    return np.array(scaled.crop((left, top, left + width, top + height)))
 
 
 def _write_beeps(path: Path, tone_hz: int) -> None:

@@ -22,6 +22,7 @@ from shared.in_band import Transport
 from shared.metrics import Metrics
 from shared.webrtc.audio import OpusPacket, OpusPacketTrack
 from shared.webrtc.ice_servers import IceServer
+from shared.webrtc.turn_credentials import TurnSecret
 
 SECRET = b"a secret for tests that nobody else knows"
 
@@ -57,6 +58,9 @@ class RecordingStream:
         self.audio.append(packet)
         for listener in self.listeners:
             listener.put(packet)
+
+    def capture_time(self, arrival_ns: int) -> int | None:
+        return None
 
     def on_datagram(self) -> None:
         self.datagrams += 1
@@ -101,6 +105,8 @@ async def running_receiver(
     open_stream: OpenStream | None = None,
     metrics: Metrics | None = None,
     policy: RoomPolicy | None = None,
+    turn: TurnSecret | None = None,
+    max_rooms: int = 64,
 ) -> AsyncIterator[RunningReceiver]:
     """Serve on a free port of loopback until the block is left.
 
@@ -120,6 +126,8 @@ async def running_receiver(
         clock=clock,
         metrics=metrics,
         ice_servers=ice_servers,
+        turn=turn,
+        max_rooms=max_rooms,
     )
     authority = TokenAuthority(SECRET)
     config = uvicorn.Config(

@@ -10,11 +10,10 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import expect
 
-from receiver.tokens import Grant, TokenAuthority
 from tests.integration.browser import (
-    SECRET,
     ServedCall,
     browser_page,
+    call_link,
     chromium_path,
     served_call,
 )
@@ -30,12 +29,6 @@ _QUIET_DB = 25
 @pytest.fixture(autouse=True)
 def _browser() -> None:
     chromium_path()
-
-
-def _link(call: ServedCall, party: str, *, minutes: float = 10, now: float | None = None) -> str:
-    grant = Grant(room="call", party=party, publish=True, play=True)
-    token = TokenAuthority(SECRET.encode()).issue(grant, minutes=minutes, now=now)
-    return f"{call.url}#token={token}"
 
 
 @dataclass
@@ -63,7 +56,7 @@ async def pair(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pair]:
     ):
         for caller, party in ((ann, "ann"), (bob, "bob")):
             await caller.page.add_init_script('localStorage.setItem("automatic-video", "no")')
-            await caller.page.goto(_link(call, party))
+            await caller.page.goto(call_link(call, party))
             await caller.page.fill("#name", party.title())
         for caller in (ann, bob):
             await caller.go_in()
@@ -160,12 +153,12 @@ async def test_links_that_do_not_let_in_say_so(pair: Pair) -> None:
     """On the page of a third one, who has no camera; the call goes on."""
     async with browser_page() as browser:
         page = browser.page
-        await page.goto(_link(pair.call, "eve"))
+        await page.goto(call_link(pair.call, "eve"))
         await expect(page.locator("#lobby-trouble")).to_contain_text("was found")
         await page.click("#join")
         await expect(page.locator("#notice-text")).to_have_text("This call already has two sides.")
         await page.goto("about:blank")
-        await page.goto(_link(pair.call, "ann", minutes=10, now=time.time() - 3600))
+        await page.goto(call_link(pair.call, "ann", minutes=10, now=time.time() - 3600))
         await page.click("#join")
         await expect(page.locator("#notice-text")).to_have_text("This link has expired.")
     for caller in (pair.ann, pair.bob):

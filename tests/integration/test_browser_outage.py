@@ -8,8 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from receiver.tokens import Grant, TokenAuthority
-from tests.integration.browser import SECRET, ServedCall, chromium_path, served_call
+from tests.integration.browser import call_link, chromium_path, served_call
 from tests.integration.calling_browsers import Caller, calling_browser
 from tests.integration.namespace import HOST_ADDRESS, Cable, namespace
 from tests.material import call_clip
@@ -40,7 +39,7 @@ async def test_the_picture_moves_again_after_an_outage(tmp_path: Path, cable: Ca
         assert call.url.startswith("https://")
         for caller, party in ((ann, "ann"), (bob, "bob")):
             await caller.page.add_init_script('localStorage.setItem("automatic-video", "no")')
-            await caller.enter(_link(call, party))
+            await caller.enter(call_link(call, party))
         for caller in (ann, bob):
             await caller.sees("Live", seconds=60)
         cable.pull()
@@ -73,8 +72,3 @@ async def _moving_after(caller: Caller, since: float) -> float:
                 return time.monotonic() - since
             before = picture
             await asyncio.sleep(0.1)
-
-
-def _link(call: ServedCall, party: str) -> str:
-    grant = Grant(room="call", party=party, publish=True, play=True)
-    return f"{call.url}#token={TokenAuthority(SECRET.encode()).issue(grant, minutes=10)}"

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Page, async_playwright, expect
 
+from benchmarks.chromium import ARGUMENTS
 from receiver.tls import own_addresses
 from receiver.tokens import Grant, TokenAuthority
-from tests.integration.browser import CHROMIUM_ARGUMENTS, SECRET, chromium_path, served_call
+from tests.integration.browser import SECRET, chromium_path, served_call
 from tests.integration.calling_browsers import calling_browser
 from tests.material import call_clip
 
@@ -28,7 +29,7 @@ def _link(url: str, party: str = "ann", *, secret: str = SECRET) -> str:
 async def _page(*arguments: str) -> AsyncIterator[Page]:
     async with async_playwright() as playwright:
         chromium = await playwright.chromium.launch(
-            executable_path=chromium_path(), args=[*CHROMIUM_ARGUMENTS, *arguments]
+            executable_path=chromium_path(), args=[*ARGUMENTS, *arguments]
         )
         try:
             yield await chromium.new_page()

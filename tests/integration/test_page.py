@@ -1,11 +1,8 @@
 """The page in a real browser: it plays a call, says how it stands, and hears no errors."""
 
-import asyncio
 import base64
-import io
 import json
 import re
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -21,7 +18,6 @@ from receiver.app import PAGE_FOLDER
 from receiver.status_message import PlayerStatus, pack_farewell, pack_status
 from receiver.tokens import Grant
 from shared.control_message import ByeReason
-from shared.shipped_generators import default_generator
 from tests.integration.browser import browser_page, chromium_path, served_call
 from tests.integration.receiver_process import RunningReceiver, running_receiver
 
@@ -339,25 +335,3 @@ def _write_film(path: Path) -> None:
             frame.sample_rate, frame.pts = 48_000, index
             container.mux(audio.encode(frame))
         container.mux(audio.encode())
-
-
-async def main() -> None:
-    """Renew the picture of the page in the documentation: python -m tests.integration.test_page."""
-    with tempfile.TemporaryDirectory() as folder:
-        async with (
-            served_call(Path(folder), generator=default_generator()) as call,
-            browser_page(width=960, height=640) as browser,
-            call.sender("--portrait"),
-        ):
-            await browser.page.goto(call.link())
-            await _live(browser.page)
-            await asyncio.sleep(8)
-            shot = await browser.page.screenshot()
-    # 128 colours: a quarter of the bytes, and nobody sees it.
-    PillowImage.open(io.BytesIO(shot)).convert("RGB").quantize(128).save(
-        "docs/page.png", optimize=True
-    )
-
-
-if __name__ == "__main__":
-    asyncio.run(main())

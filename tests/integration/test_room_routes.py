@@ -6,8 +6,11 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
+from benchmarks.whep_client import WhepClient
 from receiver.room_routes import CREATIONS_PER_MINUTE, RoomPolicy
-from receiver.tokens import Grant
+from receiver.tokens import Grant, TokenAuthority
+from sender.whip_client import WhipClient, WhipConnection
+from shared.errors import SignalingError
 from shared.webrtc.peer import Peer
 from shared.webrtc.signaling import SignalingClient
 from tests.integration.receiver_process import RunningReceiver, running_receiver
@@ -38,6 +41,7 @@ async def test_a_new_room_has_two_links() -> None:
             assert abs(one["expires"] - time.time() - 3600) < 60
             assert one["link"].startswith(f"{receiver.url}/#token=")
             token = parse_qs(urlsplit(one["link"]).fragment)["token"][0]
+            assert one["token"] == token
             grants.append(receiver.authority.verify(token))
         assert {grant.room for grant in grants} == {found["room"]}
         empty = await client.post(f"{receiver.url}/rooms")
@@ -63,6 +67,9 @@ async def test_links_name_the_address_that_others_use() -> None:
         ("loopback", {"X-Forwarded-For": "10.0.0.1"}, "browsers on the receiver's own machine"),
         ("loopback", {"Forwarded": "for=10.0.0.1"}, "browsers on the receiver's own machine"),
         ("loopback", {"Host": "evil.example"}, "browsers on the receiver's own machine"),
+        ("loopback", {"Origin": "https://evil.example"}, "browsers on the receiver's own machine"),
+        ("loopback", {"Origin": "null"}, "browsers on the receiver's own machine"),
+        ("loopback", {"Origin": "http://[::1"}, "browsers on the receiver's own machine"),
     ],
 )
 async def test_not_everybody_makes_rooms(policy: str, headers: dict[str, str], who: str) -> None:
@@ -130,7 +137,9 @@ async def test_a_link_in_use_is_renewed_for_a_day_at_most() -> None:
             fresh = await client.post(url, headers=_bearer(token))
             assert fresh.status_code == 200
             found = receiver.authority.read(fresh.json()["token"])
-            assert found == receiver.authority.read(token)
+            before = receiver.authority.read(token)
+            assert (found.grant, found.origin) == (before.grant, before.origin)
+            assert abs(found.expires - time.time() - 3600) < 60
             day_old = receiver.authority.issue(
                 found.grant, minutes=5, origin=int(time.time()) - 24 * 3600
             )
@@ -148,10 +157,12 @@ async def test_a_link_in_use_is_renewed_for_a_day_at_most() -> None:
 async def test_broken_tokens_renew_nothing() -> None:
     async with running_receiver() as receiver, httpx.AsyncClient() as client:
         old = _token(receiver, now=time.time() - 3600)
+        stranger = TokenAuthority(b"x" * 32).issue(Grant("room", "ann", True, True), minutes=5)
         for headers, sentence in (
             ({}, "no bearer token in the Authorization header"),
             (_bearer("abc"), "token is no token of ours"),
             (_bearer(old), "token expired, ask for a new one"),
+            (_bearer(stranger), "token signed with another secret"),
         ):
             for path in ("token", "preview"):
                 answer = await client.post(f"{receiver.url}/{path}", headers=headers)
@@ -165,9 +176,60 @@ async def test_a_preview_is_a_room_of_its_own() -> None:
         me, mirror = (receiver.authority.verify(found[key]) for key in ("publish", "play"))
         assert me == Grant(found["room"], "me", publish=True, play=False)
         assert mirror == Grant(found["room"], "mirror", publish=False, play=True)
+        again = (await client.post(url, headers=_bearer(_token(receiver)))).json()
+        assert again["room"] == found["room"]
+        other = receiver.authority.issue(Grant("room", "bob", True, True), minutes=5)
+        assert (await client.post(url, headers=_bearer(other))).json()["room"] != found["room"]
+        within = await client.post(url, headers=_bearer(found["publish"]))
+        assert within.status_code == 403
+        assert within.text == f"room {found['room']} is a preview already\n"
         viewer = await client.post(url, headers=_bearer(_token(receiver, publish=False)))
         assert viewer.status_code == 403
         assert viewer.text == "the token of ann does not allow to publish\n"
+
+
+async def test_a_party_sees_itself_in_its_preview_which_is_one_room_of_those_allowed() -> None:
+    async with running_receiver(max_rooms=1) as receiver, httpx.AsyncClient() as client:
+        answer = await client.post(f"{receiver.url}/preview", headers=_bearer(_token(receiver)))
+        tokens = answer.json()
+        me = await _publish(receiver, tokens["publish"])
+        mirror = await WhepClient.connect(
+            f"{receiver.url}/whep",
+            tokens["play"],
+            on_video=lambda packet: None,
+            on_audio=lambda packet: None,
+            on_status=lambda status: None,
+            on_bye=lambda reason: None,
+        )
+        async with me, mirror:
+            (stream,) = receiver.streams
+            assert len(stream.viewers) == 1
+            with pytest.raises(SignalingError) as caught:
+                await _publish(receiver, _token(receiver))
+            assert caught.value.status == 503
+            assert str(caught.value).endswith(": 1 rooms are open, no more allowed")
+
+
+async def test_a_third_party_is_told_that_the_room_of_two_links_is_full() -> None:
+    async with running_receiver() as receiver, httpx.AsyncClient() as client:
+        made = (await client.post(f"{receiver.url}/rooms")).json()
+        first, second = [await _publish(receiver, one["token"]) for one in made["invites"]]
+        async with first, second:
+            third = receiver.authority.issue(Grant(made["room"], "c", True, True), minutes=5)
+            with pytest.raises(SignalingError) as caught:
+                await _publish(receiver, third)
+            assert caught.value.status == 409
+            assert str(caught.value).endswith(f": room {made['room']} has 2 parties already")
+
+
+async def _publish(receiver: RunningReceiver, token: str) -> WhipConnection:
+    return await WhipClient.connect(
+        f"{receiver.url}/whip",
+        token,
+        audio_track=None,
+        on_control=lambda message: None,
+        on_parameters=lambda message: None,
+    )
 
 
 async def test_pages_of_other_receivers_may_ask_where_tokens_decide() -> None:

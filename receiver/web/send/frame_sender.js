@@ -20,8 +20,11 @@ const BRIGHTNESS_STEP = 4;
  * @property {EncodedReference | null} reference to be sent now
  * @property {import("./face_state.js").FaceState} face state, debounced
  * @property {number} score of the tracker, 0..1
- * @property {number} size side of the crop in sides of the frame, about; 0 without a face
+ * @property {number} size height of the face in shorter sides of the frame; 0 without a face
  * @property {number} brightness of the face, 0..255
+ * @property {Took} took by this frame
+ *
+ * @typedef {{ track: number, fit: number, encode: number }} Took milliseconds
  */
 
 /** Analyses frames and encodes what is to be sent of them. Idle while nobody listens. */
@@ -34,6 +37,8 @@ export class FrameSender {
   #last = { face: /** @type {import("./face_state.js").FaceState} */ ("lost"), score: 0, size: 0, brightness: 0 };
   /** @type {number} of the tracker's last look */
   score = 0;
+  /** @type {Took} */
+  #took = { track: 0, fit: 0, encode: 0 };
 
   /**
    * @param {import("./analysis.js").FaceAnalyser} analyser
@@ -45,6 +50,16 @@ export class FrameSender {
     this.#tables = tables;
     this.#planner = new MessagePlanner((parameters) => embedder.embed(fromWire(parameters)));
     this.#encoder = new FaceEncoder(tables);
+  }
+
+  /**
+   * A stage of the frame that is being worked on is over.
+   *
+   * @param {"track" | "fit"} stage
+   * @param {number} milliseconds
+   */
+  note(stage, milliseconds) {
+    this.#took[stage] += milliseconds;
   }
 
   /** Another analyser, which begins with a new reference; what was sent is void. */
@@ -103,6 +118,7 @@ export class FrameSender {
    */
   async step(picture, wallMs) {
     const captureTime = ticksFromNtpMs(NTP_UNIX_OFFSET_MS + wallMs);
+    this.#took = { track: 0, fit: 0, encode: 0 };
     const analysis = await this.#analyser.analyse(picture, captureTime, wallMs);
     const { parameters, landmarks } = analysis;
     this.#last = {
@@ -119,6 +135,15 @@ export class FrameSender {
     return this.#output(this.#encode(planned), analysis.reference);
   }
 
+  /**
+   * What goes with a reference that is sent once more; nothing is encoded for it.
+   *
+   * @param {EncodedReference} reference
+   */
+  again(reference) {
+    return this.#output([], reference);
+  }
+
   /** @param {number} wallMs now; no frame has come for a while */
   pause(wallMs) {
     if (!this.#listening) return this.#output([], null);
@@ -132,17 +157,20 @@ export class FrameSender {
    * @returns {FrameOutput}
    */
   #output(messages, reference) {
-    return { messages, reference, ...this.#last };
+    return { messages, reference, took: this.#took, ...this.#last };
   }
 
   /** @param {import("../wire/message_planner.js").OutgoingMessage[]} planned */
   #encode(planned) {
-    return planned.map(({ frames, setId, hold, repeated }) => ({
+    const start = performance.now();
+    const messages = planned.map(({ frames, setId, hold, repeated }) => ({
       data: /** @type {Uint8Array<ArrayBuffer>} */ (
         this.#encoder.encode(frames, { setId, hold, repeated })
       ),
       hold,
     }));
+    this.#took.encode += performance.now() - start;
+    return messages;
   }
 }
 

@@ -17,6 +17,11 @@ const ATTEMPTS = 5;
 const GOOD_FILL = 0.94;
 const LOG_LENGTH_PER_QUALITY = 0.03;
 
+/** Before a WebP's first chunk: "RIFF", a length, "WEBP". */
+const WEBP_HEADER_BYTES = 12;
+const CHUNK_HEADER_BYTES = 8;
+const JPEG_SCAN = 0xda;
+
 /** @typedef {(quality: number) => Promise<EncodedPicture>} Compressor */
 /** @typedef {{ quality: number, excess: number }} Point log of length to what is allowed */
 
@@ -88,7 +93,66 @@ function canvasCompressor(image) {
     if (blob.type !== "image/webp") {
       blob = await canvas.convertToBlob({ type: "image/jpeg", quality: quality / 100 });
     }
-    const format = blob.type === "image/webp" ? "webp" : "jpeg";
-    return { data: new Uint8Array(await blob.arrayBuffer()), format, quality };
+    const file = new Uint8Array(await blob.arrayBuffer());
+    if (blob.type === "image/webp") return { data: bareWebp(file), format: "webp", quality };
+    return { data: bareJpeg(file), format: "jpeg", quality };
   };
+}
+
+/**
+ * The picture alone: a browser adds the colour profile that everybody assumes anyway, half a
+ * kilobyte of it.
+ *
+ * @param {Uint8Array} file
+ */
+export function bareWebp(file) {
+  const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
+  for (let at = WEBP_HEADER_BYTES; at + CHUNK_HEADER_BYTES <= file.length; ) {
+    const size = view.getUint32(at + 4, true);
+    const end = at + CHUNK_HEADER_BYTES + size + (size % 2);
+    const name = String.fromCharCode(...file.subarray(at, at + 4));
+    if (name === "ALPH") break; // is no part of a bare file
+    if (name === "VP8 " && end <= file.length) {
+      const bare = new Uint8Array(WEBP_HEADER_BYTES + end - at);
+      bare.set(file.subarray(0, WEBP_HEADER_BYTES));
+      bare.set(file.subarray(at, end), WEBP_HEADER_BYTES);
+      new DataView(bare.buffer).setUint32(4, bare.length - 8, true);
+      return bare;
+    }
+    at = end;
+  }
+  return file;
+}
+
+/**
+ * Without profiles, notes and comments, as far as the file is understood.
+ *
+ * @param {Uint8Array} file
+ */
+export function bareJpeg(file) {
+  const bare = new Uint8Array(file.length);
+  bare.set(file.subarray(0, 2));
+  let length = 2;
+  for (let at = 2; at + 4 <= file.length && file[at] === 0xff; ) {
+    const marker = file[at + 1];
+    const isScan = marker === JPEG_SCAN;
+    const end = isScan ? file.length : at + 2 + file[at + 2] * 256 + file[at + 3];
+    if (end > file.length) break;
+    if (!isJpegNote(marker)) {
+      bare.set(file.subarray(at, end), length);
+      length += end - at;
+    }
+    if (isScan) return bare.slice(0, length);
+    at = end;
+  }
+  return file;
+}
+
+/**
+ * All application data but JFIF's and Adobe's, which say what the colours mean, and comments.
+ *
+ * @param {number} marker
+ */
+function isJpegNote(marker) {
+  return (marker > 0xe0 && marker <= 0xef && marker !== 0xee) || marker === 0xfe;
 }

@@ -64,6 +64,7 @@ async function start() {
       smoother: new LandmarkSmoother(),
       model,
       identityAsReceived,
+      took: (stage, milliseconds) => sender?.note(stage, milliseconds),
       parametersAsReceived: (parameters) => fromWire(parametersAsReceived(toWire(parameters))),
     });
   sender = new FrameSender(makeAnalyser(), tables, new PoseEmbedder(model));
@@ -117,7 +118,7 @@ async function obey(order) {
 /** @param {import("./reference_encoder.js").EncodedReference[]} references */
 function sendAgain(references) {
   for (const reference of references) {
-    postMessage({ kind: "again", ...sender?.pause(now()), messages: [], reference });
+    postMessage({ kind: "again", ...sender?.again(reference) });
   }
 }
 

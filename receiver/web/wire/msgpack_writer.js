@@ -2,8 +2,9 @@
 /**
  * Writes msgpack, the same bytes as Python's `msgpack.packb`.
  *
- * @typedef {null | boolean | number | string | Uint8Array | Float64 | Writable[] | WritableMap}
+ * @typedef {null | boolean | number | string | Uint8Array | Float64 | WritableArray | WritableMap}
  *   Writable
+ * @typedef {Writable[]} WritableArray
  * @typedef {{ [key: string]: Writable }} WritableMap In the order of insertion, which JavaScript
  *   keeps for all keys but those that look like integers
  */
@@ -29,7 +30,6 @@ export function encodeMsgpack(value) {
 
 class Writer {
   #bytes = new Uint8Array(256);
-  #view = new DataView(this.#bytes.buffer);
   #length = 0;
   #text = new TextEncoder();
 
@@ -62,19 +62,19 @@ class Writer {
 
   /** @param {number} value */
   #number(value) {
-    if (!Number.isSafeInteger(value) || Object.is(value, -0)) this.#float(value);
-    else if (value >= 2 ** 32) this.#view.setBigUint64(this.#coded(0xcf, 8), BigInt(value));
+    if (!Number.isSafeInteger(value)) this.#float(value);
+    else if (value >= 2 ** 32) this.#coded(0xcf, 8).setBigUint64(0, BigInt(value));
     else if (value >= 0) this.#head(value, { fixed: 0, fixedMax: 0x7f, codes: [0xcc, 0xcd, 0xce] });
     else if (value >= -0x20) this.#byte(value & 0xff);
-    else if (value >= -0x80) this.#view.setInt8(this.#coded(0xd0, 1), value);
-    else if (value >= -0x8000) this.#view.setInt16(this.#coded(0xd1, 2), value);
-    else if (value >= -(2 ** 31)) this.#view.setInt32(this.#coded(0xd2, 4), value);
-    else this.#view.setBigInt64(this.#coded(0xd3, 8), BigInt(value));
+    else if (value >= -0x80) this.#coded(0xd0, 1).setInt8(0, value);
+    else if (value >= -0x8000) this.#coded(0xd1, 2).setInt16(0, value);
+    else if (value >= -(2 ** 31)) this.#coded(0xd2, 4).setInt32(0, value);
+    else this.#coded(0xd3, 8).setBigInt64(0, BigInt(value));
   }
 
   /** @param {number} value */
   #float(value) {
-    this.#view.setFloat64(this.#coded(0xcb, 8), value);
+    this.#coded(0xcb, 8).setFloat64(0, value);
   }
 
   /** @param {string} text */
@@ -95,14 +95,15 @@ class Writer {
    */
   #head(count, { fixed = 0, fixedMax = -1, codes: [one, two, four] }) {
     if (count <= fixedMax) this.#byte(fixed | count);
-    else if (one !== null && count <= 0xff) this.#view.setUint8(this.#coded(one, 1), count);
-    else if (count <= 0xffff) this.#view.setUint16(this.#coded(two, 2), count);
-    else this.#view.setUint32(this.#coded(four, 4), count);
+    else if (one !== null && count <= 0xff) this.#coded(one, 1).setUint8(0, count);
+    else if (count <= 0xffff) this.#coded(two, 2).setUint16(0, count);
+    else this.#coded(four, 4).setUint32(0, count);
   }
 
   /** @param {number} byte */
   #byte(byte) {
-    this.#bytes[this.#room(1)] = byte;
+    const start = this.#room(1);
+    this.#bytes[start] = byte;
   }
 
   /** @param {Uint8Array} bytes */
@@ -112,7 +113,7 @@ class Writer {
   }
 
   /**
-   * Writes the code; where the `size` bytes behind it begin.
+   * Writes the code; the `size` bytes behind it, to be filled.
    *
    * @param {number} code
    * @param {number} size
@@ -120,7 +121,7 @@ class Writer {
   #coded(code, size) {
     const start = this.#room(1 + size);
     this.#bytes[start] = code;
-    return start + 1;
+    return new DataView(this.#bytes.buffer, start + 1, size);
   }
 
   /**
@@ -135,7 +136,6 @@ class Writer {
       const bytes = new Uint8Array(2 * this.#length);
       bytes.set(this.#bytes);
       this.#bytes = bytes;
-      this.#view = new DataView(bytes.buffer);
     }
     return start;
   }
