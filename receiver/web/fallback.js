@@ -3,7 +3,7 @@
 const GIVE_UP_MS = 2000;
 const RETURN_MS = 2000;
 
-/** Below this the tracker is guessing: something lies before the face. */
+/** Below this the tracker is guessing. */
 export const LEAST_SCORE = 0.75;
 
 /**
@@ -11,7 +11,6 @@ export const LEAST_SCORE = 0.75;
  * Pure; one for a call.
  */
 export class Fallback {
-  #leastScore;
   /** Since when the face is unlike what is shown; null: it is alike. */
   #since = /** @type {number | null} */ (null);
   #isFailing = false;
@@ -23,7 +22,8 @@ export class Fallback {
 
   /** @param {number} leastScore of the tracker, 0.5..1 */
   constructor(leastScore = LEAST_SCORE) {
-    this.#leastScore = leastScore;
+    /** May change at any time. */
+    this.leastScore = leastScore;
   }
 
   /** Whether the camera's own picture is to be shown now. */
@@ -35,10 +35,12 @@ export class Fallback {
    * @param {string} face tracked, lost, several, border, ...; as it is told to the other side
    * @param {number} score of the tracker for the face, 0..1
    * @param {number} timeMs
+   * @param {boolean} [isCovered] something is before the face
    * @returns {boolean} `wantsVideo`
    */
-  update(face, score, timeMs) {
-    const fails = face === "lost" || face === "several" || score < this.#leastScore;
+  update(face, score, timeMs, isCovered = false) {
+    const isUnsure = isCovered || score < this.leastScore;
+    const fails = face === "lost" || face === "several" || isUnsure;
     if (fails === this.#isFailing) {
       this.#since = null;
     } else {

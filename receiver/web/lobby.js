@@ -22,6 +22,7 @@ export class Lobby {
   #trouble = element("lobby-trouble", HTMLElement);
   #name = element("name", HTMLInputElement);
   #automatic = element("automatic-video", HTMLInputElement);
+  #leastScore = element("least-score", HTMLInputElement);
   #speakers = element("speaker-choice", HTMLSelectElement);
   #level = new LevelMeter(element("level", HTMLMeterElement));
   #choices = {
@@ -46,6 +47,12 @@ export class Lobby {
     this.#automatic.addEventListener("change", () => {
       localStorage.setItem("automatic-video", this.#automatic.checked ? "yes" : "no");
       own.setAutomaticFallback(this.#automatic.checked);
+    });
+    this.#leastScore.value = localStorage.getItem("least-score") ?? this.#leastScore.value;
+    own.setLeastScore(this.#leastScore.valueAsNumber);
+    this.#leastScore.addEventListener("input", () => {
+      localStorage.setItem("least-score", this.#leastScore.value);
+      own.setLeastScore(this.#leastScore.valueAsNumber);
     });
     this.#retake.addEventListener("click", () => own.retakeReference());
     this.#preview.addEventListener("click", () => {

@@ -128,6 +128,11 @@ export class OwnSide {
     this.#fallback.automatic = isAutomatic;
   }
 
+  /** @param {number} leastScore of the tracker, 0.5..1, below which it steps in */
+  setLeastScore(leastScore) {
+    this.#fallback.leastScore = leastScore;
+  }
+
   /** Takes another reference picture: the next good frame begins a new set. */
   retakeReference() {
     this.#tracking.tell({ kind: "retake" });
@@ -196,7 +201,7 @@ export class OwnSide {
     if (output.kind === "output") {
       const now = performance.now();
       this.#rate.add(now);
-      this.#applyFallback(this.#fallback.update(output.face, output.score, now));
+      this.#applyFallback(this.#fallback.update(output.face, output.score, now, output.isCovered));
     }
     this.#publisher?.take(output);
     this.#events.onTracked(output);

@@ -26,7 +26,6 @@ export class Publisher {
   #session = null;
   #ended = false;
   #timer = 0;
-  #isProbing = false;
   /** @type {MediaStreamTrack | null} */
   #microphone = null;
   /** @type {MediaStreamTrack | null} */
@@ -177,12 +176,10 @@ export class Publisher {
   #watch(session) {
     this.#timer = setTimeout(async () => {
       if (this.#session !== session) return;
-      const since = performance.now();
-      if (since - session.heardAt > SILENT_MS && !this.#isProbing) {
-        this.#isProbing = true;
+      if ((await session.silentMs()) > SILENT_MS) {
         const isThere = await answers(this.#place.endpoint);
-        this.#isProbing = false;
-        if (isThere && this.#session === session && session.heardAt < since) return this.start();
+        if (this.#session !== session) return;
+        if (isThere && (await session.silentMs()) > SILENT_MS) return this.start();
       }
       this.#watch(session);
     }, PROBE_MS);

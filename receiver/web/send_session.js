@@ -20,6 +20,8 @@ import { WhipSession } from "./whip.js";
 
 const PACING_MS = 10;
 const SIGN_OF_LIFE_MS = 1000;
+/** A shorter silence is nothing to look into. */
+const SILENCE_CHECKED_MS = 500;
 /** Beside the call's own rate: leaves room on a link of 100 kbit/s. */
 const REFERENCE_BPS = 64_000;
 const PICTURE_MAX_BPS = 300_000;
@@ -47,7 +49,8 @@ export class SendSession {
   #timer = 0;
   #isOpen = false;
   /** When something of the receiver came last, by `performance.now()`. */
-  heardAt = performance.now();
+  #heardAt = performance.now();
+  #received = 0;
 
   /**
    * @param {object} options
@@ -82,7 +85,7 @@ export class SendSession {
   async open(microphone) {
     await this.#whip.open(microphone);
     this.#isOpen = true;
-    this.heardAt = performance.now();
+    this.#heardAt = performance.now();
     const { faceModel } = this.#options.tracking;
     // Without tracking there is nothing that a model would be agreed on for, only video.
     if (faceModel !== null) this.#greet(faceModel);
@@ -125,6 +128,19 @@ export class SendSession {
     return this.#whip.statistics();
   }
 
+  /**
+   * For how long nothing has come at all. Reports do several times a second; where there is nothing
+   * to report of, ICE's own checks every two to three seconds.
+   */
+  async silentMs() {
+    const silentMs = performance.now() - this.#heardAt;
+    if (silentMs < SILENCE_CHECKED_MS) return silentMs;
+    const received = await this.#whip.received();
+    if (received !== this.#received) this.#heardAt = performance.now();
+    this.#received = received;
+    return performance.now() - this.#heardAt;
+  }
+
   sayBye() {
     this.#send({ type: "bye", reason: "left" });
   }
@@ -153,7 +169,7 @@ export class SendSession {
    * @param {(data: Uint8Array) => void} handle
    */
   #read(data, handle) {
-    this.heardAt = performance.now();
+    this.#heardAt = performance.now();
     try {
       handle(data);
     } catch (error) {

@@ -139,6 +139,16 @@ export class WhipSession {
     return this.#connection === null ? null : this.#connection.getStats();
   }
 
+  /** A number that grows with everything that comes on this connection, ICE's checks included. */
+  async received() {
+    let sum = 0;
+    (await this.statistics())?.forEach((entry) => {
+      if (entry.type !== "candidate-pair") return;
+      sum += (entry.bytesReceived ?? 0) + (entry.responsesReceived ?? 0) + (entry.requestsReceived ?? 0);
+    });
+    return sum;
+  }
+
   /** The other end is gone: nothing is to be ended there. */
   forget() {
     this.#endpoint.forget();

@@ -58,6 +58,19 @@ async def browser_page(*, width: int = 1100, height: int = 800) -> AsyncIterator
             await chromium.close()
 
 
+@asynccontextmanager
+async def launched_page(*arguments: str) -> AsyncIterator[Page]:
+    """A page of a browser that was started with these arguments besides the usual ones."""
+    async with async_playwright() as playwright:
+        chromium = await playwright.chromium.launch(
+            executable_path=chromium_path(), args=[*ARGUMENTS, *arguments]
+        )
+        try:
+            yield await chromium.new_page()
+        finally:
+            await chromium.close()
+
+
 @dataclass
 class ServedCall:
     """A receiver in a process of its own."""

@@ -174,21 +174,26 @@ def agreement_px(pictures: Sequence[Image], film: Sequence[Image]) -> list[float
     In pixels of a picture of 256. All pictures are taken for one crop of the film, a square that
     fits best: where a face is, how it is turned and what it says must all be right.
     """
-    shown = [_landmarks(one) * np.float32(256 / len(one)) for one in pictures]
-    driven = [points for points in map(_landmarks, film) if len(points)]
+    tracker = FaceTracker()
+    shown = [_landmarks(tracker, one) * np.float32(256 / len(one)) for one in pictures]
+    driven = [points for points in (_landmarks(tracker, one) for one in film) if len(points)]
     assert all(len(points) for points in shown), "no face in a picture"
-    crops = [
-        _crop(points, frame) for points in shown for frame in driven if len(points) == len(frame)
-    ]
+    crops = [_crop(points, frame) for points in shown for frame in driven]
     errors = [
         [min(_distance(points, frame, crop) for frame in driven) for points in shown]
-        for crop in sorted(crops, key=lambda crop: crop[2])[:3]
+        for crop in sorted(crops, key=lambda crop: crop.left_px)[:3]
     ]
     return min(errors, key=lambda row: float(np.mean(row)))
 
 
-_Crop = tuple[float, FloatArray, float]
-"""Scale, offset, mean distance left."""
+@dataclass(frozen=True)
+class _Crop:
+    """Takes landmarks of a film's frame to those of a picture."""
+
+    scale: float
+    offset: FloatArray
+    left_px: float
+    """Mean distance that it left where it was found."""
 
 
 def _crop(points: FloatArray, frame: FloatArray) -> _Crop:
@@ -196,17 +201,18 @@ def _crop(points: FloatArray, frame: FloatArray) -> _Crop:
     scale = float(np.sum(centred * other) / np.sum(other * other))
     offset = points.mean(0) - scale * frame.mean(0)
     left = np.linalg.norm(points - scale * frame - offset, axis=1)
-    return scale, offset, float(left.mean())
+    return _Crop(scale, offset, float(left.mean()))
 
 
 def _distance(points: FloatArray, frame: FloatArray, crop: _Crop) -> float:
-    scale, offset, _ = crop
-    return float(np.linalg.norm(points - scale * frame - offset, axis=1).mean())
+    moved = crop.scale * frame + crop.offset
+    return float(np.linalg.norm(points - moved, axis=1).mean())
 
 
-def _landmarks(picture: Image) -> FloatArray:
+def _landmarks(tracker: FaceTracker, picture: Image) -> FloatArray:
     """(478, 2), or (0, 2) without a face."""
-    faces = FaceTracker().track(picture)
+    tracker.reset()
+    faces = tracker.track(picture)
     return faces[0].points[:, :2] if faces else np.empty((0, 2), np.float32)
 
 

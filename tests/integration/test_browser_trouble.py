@@ -1,16 +1,13 @@
 """What a caller is told when something is missing, and the way on that each trouble has."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Page, async_playwright, expect
+from playwright.async_api import expect
 
-from benchmarks.chromium import ARGUMENTS
 from receiver.tls import own_addresses
 from receiver.tokens import Grant, TokenAuthority
-from tests.integration.browser import SECRET, chromium_path, served_call
+from tests.integration.browser import SECRET, chromium_path, launched_page, served_call
 from tests.integration.calling_browsers import calling_browser
 from tests.material import call_clip
 
@@ -23,18 +20,6 @@ def _browser() -> None:
 def _link(url: str, party: str = "ann", *, secret: str = SECRET) -> str:
     grant = Grant(room="call", party=party, publish=True, play=True)
     return f"{url}#token={TokenAuthority(secret.encode()).issue(grant, minutes=10)}"
-
-
-@asynccontextmanager
-async def _page(*arguments: str) -> AsyncIterator[Page]:
-    async with async_playwright() as playwright:
-        chromium = await playwright.chromium.launch(
-            executable_path=chromium_path(), args=[*ARGUMENTS, *arguments]
-        )
-        try:
-            yield await chromium.new_page()
-        finally:
-            await chromium.close()
 
 
 _FAKE_DEVICES = ("--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream")
@@ -58,7 +43,7 @@ _FAKE_DEVICES = ("--use-fake-ui-for-media-stream", "--use-fake-device-for-media-
 async def test_what_is_missing_is_named_and_one_may_go_in(
     tmp_path: Path, arguments: tuple[str, ...], trouble: str
 ) -> None:
-    async with served_call(tmp_path) as call, _page(*arguments) as page:
+    async with served_call(tmp_path) as call, launched_page(*arguments) as page:
         await page.goto(_link(call.url))
         await expect(page.locator("#lobby-trouble")).to_contain_text(trouble, timeout=15_000)
         await page.click("#join")
@@ -69,8 +54,8 @@ async def test_what_is_missing_is_named_and_one_may_go_in(
 async def test_without_tracking_the_cameras_own_picture_is_sent(tmp_path: Path) -> None:
     async with (
         served_call(tmp_path) as call,
-        _page(*_FAKE_DEVICES, "--js-flags=--jitless") as page,
-        _page(*_FAKE_DEVICES) as other,
+        launched_page(*_FAKE_DEVICES, "--js-flags=--jitless") as page,
+        launched_page(*_FAKE_DEVICES) as other,
     ):
         await page.goto(_link(call.url))
         await expect(page.locator("#hint")).to_have_text("Not followed", timeout=15_000)
@@ -82,7 +67,10 @@ async def test_without_tracking_the_cameras_own_picture_is_sent(tmp_path: Path) 
 
 async def test_a_page_that_is_not_secure_says_how_to_get_a_camera(tmp_path: Path) -> None:
     address = own_addresses()[0]
-    async with served_call(tmp_path, "--host", address) as call, _page(*_FAKE_DEVICES) as page:
+    async with (
+        served_call(tmp_path, "--host", address) as call,
+        launched_page(*_FAKE_DEVICES) as page,
+    ):
         await page.goto(_link(call.url))
         await expect(page.locator("#lobby-trouble")).to_contain_text("secure pages only")
 
@@ -91,7 +79,7 @@ async def test_while_the_face_is_away_the_camera_steps_in(tmp_path: Path) -> Non
     async with (
         served_call(tmp_path) as call,
         calling_browser(tmp_path, call_clip("obama"), tone_hz=440, blank_seconds=6) as ann,
-        _page(*_FAKE_DEVICES) as other,
+        launched_page(*_FAKE_DEVICES) as other,
     ):
         await ann.enter(_link(call.url))
         await other.goto(_link(call.url, "bob"))
@@ -120,7 +108,7 @@ async def test_a_receiver_that_starts_anew_is_found_again(tmp_path: Path) -> Non
 
 
 async def test_a_receiver_with_another_secret_ends_the_call(tmp_path: Path) -> None:
-    async with served_call(tmp_path) as call, _page(*_FAKE_DEVICES) as page:
+    async with served_call(tmp_path) as call, launched_page(*_FAKE_DEVICES) as page:
         await page.goto(_link(call.url, secret="another secret that is long enough, too"))
         await page.click("#join")
         await expect(page.locator("#notice-text")).to_have_text("This link is not valid here.")

@@ -455,3 +455,36 @@ async def test_rates_are_those_of_the_last_two_seconds(page: Page) -> None:
         """
     )
     assert found == pytest.approx([0, 0, 0, 25, 10, 0])
+
+
+async def test_what_covers_a_face_is_told_from_what_it_always_has(page: Page) -> None:
+    beard, hand = [0.3] * 20, [0.7] * 3
+    looks = [*beard, *hand, *beard, *([0.0] * 5), *([0.35] * 2), 0.2]
+    found = await page.evaluate(
+        """
+        async (looks) => {
+          const { CoverDetector } = await import("/send/cover_detector.js");
+          const detector = new CoverDetector();
+          const seen = looks.map((share) => { detector.look(share); return detector.isCovered; });
+          detector.reset();
+          detector.look(0.9);
+          return [...seen, detector.isCovered];
+        }
+        """,
+        looks,
+    )
+    assert found == [*[False] * 20, *[True] * 3, *[False] * 25, *[True] * 2, False, False]
+
+
+async def test_something_before_the_face_brings_the_camera(page: Page) -> None:
+    found = await page.evaluate(
+        """
+        async () => {
+          const { Fallback } = await import("/fallback.js");
+          const fallback = new Fallback();
+          return [0, 1000, 2000, 3000, 4999, 5000].map((timeMs) =>
+            fallback.update("tracked", 0.95, timeMs, timeMs < 3000));
+        }
+        """
+    )
+    assert found == [False, False, True, True, True, True]

@@ -63,6 +63,8 @@ import { ReferencePolicy } from "./reference_policy.js";
  * @property {typeof import("./reference_picture.js").compressPicture} [compress]
  * @property {(name: string, increment?: number) => void} [count] what happened, for statistics
  * @property {(stage: "track" | "fit", milliseconds: number) => void} [took]
+ * @property {(quality: import("./frame_quality.js").FrameQuality) => void} [noted] of a frame that
+ *   was looked at closely, a few a second
  */
 
 /** Everything the sender computes from pictures. */

@@ -1,6 +1,7 @@
 // @ts-check
 import { FaceEncoder } from "../wire/face_encoder.js";
 import { ticksFromNtpMs } from "../wire/clock.js";
+import { CoverDetector } from "./cover_detector.js";
 import { MessagePlanner } from "../wire/message_planner.js";
 import { fromWire, toWire } from "./wire_parameters.js";
 
@@ -22,6 +23,7 @@ const BRIGHTNESS_STEP = 4;
  * @property {number} score of the tracker, 0..1
  * @property {number} size height of the face in shorter sides of the frame; 0 without a face
  * @property {number} brightness of the face, 0..255
+ * @property {boolean} isCovered something is before the face
  * @property {Took} took by this frame
  *
  * @typedef {{ track: number, fit: number, encode: number }} Took milliseconds
@@ -37,6 +39,7 @@ export class FrameSender {
   #last = { face: /** @type {import("./face_state.js").FaceState} */ ("lost"), score: 0, size: 0, brightness: 0 };
   /** @type {number} of the tracker's last look */
   score = 0;
+  #cover = new CoverDetector();
   /** @type {Took} */
   #took = { track: 0, fit: 0, encode: 0 };
 
@@ -62,10 +65,16 @@ export class FrameSender {
     this.#took[stage] += milliseconds;
   }
 
+  /** @param {import("./frame_quality.js").FrameQuality} quality of a frame looked at closely */
+  look({ skinOutliers }) {
+    this.#cover.look(skinOutliers);
+  }
+
   /** Another analyser, which begins with a new reference; what was sent is void. */
   replaceAnalyser(/** @type {import("./analysis.js").FaceAnalyser} */ analyser) {
     this.#analyser = analyser;
     this.#planner.restart();
+    this.#cover.reset();
   }
 
   /** A receiver is there that holds nothing yet. */
@@ -157,7 +166,8 @@ export class FrameSender {
    * @returns {FrameOutput}
    */
   #output(messages, reference) {
-    return { messages, reference, took: this.#took, ...this.#last };
+    const { isCovered } = this.#cover;
+    return { messages, reference, isCovered, took: this.#took, ...this.#last };
   }
 
   /** @param {import("../wire/message_planner.js").OutgoingMessage[]} planned */

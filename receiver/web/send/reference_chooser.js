@@ -65,6 +65,7 @@ export class ReferenceChooser {
     const known = { faceScore: moment.score, motion: motion(moment, before, target.crop) };
     const quality = measureQuality(image, points, parameters, known);
     this.#scale.note(quality);
+    this.#parts.noted?.(quality);
     const candidate = { parameters, quality, image };
     if (identity === null) target.policy.offer(candidate);
     if (this.#encoder.busy(timeMs)) return;

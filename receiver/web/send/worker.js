@@ -64,6 +64,7 @@ async function start() {
       smoother: new LandmarkSmoother(),
       model,
       identityAsReceived,
+      noted: (quality) => sender?.look(quality),
       took: (stage, milliseconds) => sender?.note(stage, milliseconds),
       parametersAsReceived: (parameters) => fromWire(parametersAsReceived(toWire(parameters))),
     });
