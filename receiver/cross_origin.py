@@ -4,27 +4,59 @@ RFC 9725, section 4.2 asks for them. No cookie is involved, so any origin may as
 request in is its bearer token alone. `/rooms` takes none and stays with its own origin.
 """
 
-from starlette.middleware.cors import CORSMiddleware
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.datastructures import Headers
+from starlette.responses import PlainTextResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _PATHS = ("/whip", "/whep", "/token", "/preview")
+_PREFLIGHT_HEADERS = {
+    "Access-Control-Allow-Methods": "POST, DELETE, OPTIONS, PATCH",
+    "Access-Control-Allow-Headers": "Authorization, Content-Type",
+    "Access-Control-Max-Age": "600",
+}
+_HEADERS = (
+    (b"access-control-allow-origin", b"*"),
+    (b"access-control-expose-headers", b"Location, Link, ETag, WWW-Authenticate, Accept-Post"),
+)
 
 
 class CrossOrigin:
-    """Adds them to what `app` answers on these paths."""
+    """Adds them to what `app` answers on these paths, and answers preflights itself.
+
+    Starlette's CORSMiddleware adds nothing without an Origin, answers preflights with 200, and
+    leaves out failures, which a page then cannot tell from a receiver that is not there.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._open = CORSMiddleware(
-            app,
-            allow_origins=["*"],
-            allow_methods=["POST", "DELETE", "OPTIONS", "PATCH"],
-            allow_headers=["Authorization", "Content-Type"],
-            expose_headers=["Location", "Link", "ETag", "WWW-Authenticate", "Accept-Post"],
-            max_age=600,
-        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope.get("path", "")
-        is_open = any(path == one or path.startswith(f"{one}/") for one in _PATHS)
-        await (self._open if is_open else self._app)(scope, receive, send)
+        if not any(path == one or path.startswith(f"{one}/") for one in _PATHS):
+            await self._app(scope, receive, send)
+            return
+        is_answered = False
+
+        async def send_open(message: Message) -> None:
+            nonlocal is_answered
+            if message["type"] == "http.response.start":
+                is_answered = True
+                message["headers"] = [*message["headers"], *_HEADERS]
+            await send(message)
+
+        if scope["method"] == "OPTIONS" and _is_preflight(scope):
+            await Response(status_code=204, headers=_PREFLIGHT_HEADERS)(scope, receive, send_open)
+            return
+        try:
+            await self._app(scope, receive, send_open)
+        except Exception:
+            # Who logs it sits outside of us, and would answer without our headers.
+            if not is_answered:
+                failure = PlainTextResponse("the receiver failed\n", 500)
+                await failure(scope, receive, send_open)
+            raise
+
+
+def _is_preflight(scope: Scope) -> bool:
+    """A browser's question before a request, which never carries the token."""
+    return "access-control-request-method" in Headers(scope=scope)

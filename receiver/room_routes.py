@@ -79,7 +79,8 @@ def add_room_routes(
             life_minutes=policy.life_minutes,
             now=time.time(),
         )
-        return JSONResponse({"token": fresh}, headers=_NOT_KEPT)
+        expires = authority.read(fresh).expires
+        return JSONResponse({"token": fresh, "expires": expires}, headers=_NOT_KEPT)
 
     @app.post("/preview")
     async def preview(request: Request) -> Response:
@@ -94,11 +95,13 @@ def add_room_routes(
         room = f"{PREVIEW_PREFIX}{name}"
         me = Grant(room=room, party="me", publish=True, play=False)
         mirror = Grant(room=room, party="mirror", publish=False, play=True)
+        now = time.time()
         tokens = {
-            "publish": authority.issue(me, minutes=PREVIEW_MINUTES, origin=found.origin),
-            "play": authority.issue(mirror, minutes=PREVIEW_MINUTES, origin=found.origin),
+            key: authority.issue(one, minutes=PREVIEW_MINUTES, now=now, origin=found.origin)
+            for key, one in (("publish", me), ("play", mirror))
         }
-        return JSONResponse({"room": room, **tokens}, headers=_NOT_KEPT)
+        expires = int(now + PREVIEW_MINUTES * 60)
+        return JSONResponse({"room": room, **tokens, "expires": expires}, headers=_NOT_KEPT)
 
 
 _NOT_KEPT = {"Cache-Control": "no-store"}

@@ -29,6 +29,7 @@ def cable() -> Iterator[Cable]:
         yield made
 
 
+@pytest.mark.slow
 async def test_the_picture_moves_again_after_an_outage(tmp_path: Path, cable: Cable) -> None:
     arguments = ("--host", HOST_ADDRESS, "--tls", "self-signed")
     async with (

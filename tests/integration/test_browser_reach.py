@@ -50,6 +50,7 @@ async def test_who_may_not_start_a_call_is_told_where_to_ask(
         )
 
 
+@pytest.mark.slow
 async def test_a_call_goes_through_a_turn_server_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -77,6 +78,7 @@ async def test_a_call_goes_through_a_turn_server_alone(
         assert "CREATE_PERMISSION processed, success" in said
 
 
+@pytest.mark.slow
 async def test_a_room_spans_two_receivers(tmp_path: Path) -> None:
     for name in ("one", "two"):
         (tmp_path / name).mkdir()

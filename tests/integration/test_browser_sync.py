@@ -66,6 +66,7 @@ def _browser() -> None:
     chromium_path()
 
 
+@pytest.mark.slow
 async def test_sound_and_face_of_one_event_have_one_capture_time() -> None:
     rest, moved = _two_faces()
     async with running_receiver() as receiver, launched_page(_AUTOPLAY) as page:

@@ -75,6 +75,7 @@ async def test_a_page_that_is_not_secure_says_how_to_get_a_camera(tmp_path: Path
         await expect(page.locator("#lobby-trouble")).to_contain_text("secure pages only")
 
 
+@pytest.mark.slow
 async def test_while_the_face_is_away_the_camera_steps_in(tmp_path: Path) -> None:
     async with (
         served_call(tmp_path) as call,
@@ -92,6 +93,7 @@ async def test_while_the_face_is_away_the_camera_steps_in(tmp_path: Path) -> Non
         await expect(own).not_to_have_text("Real video")
 
 
+@pytest.mark.slow
 async def test_a_receiver_that_starts_anew_is_found_again(tmp_path: Path) -> None:
     async with calling_browser(tmp_path, call_clip("obama"), tone_hz=440) as ann:
         async with served_call(tmp_path) as call:

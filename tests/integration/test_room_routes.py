@@ -11,6 +11,7 @@ from receiver.room_routes import CREATIONS_PER_MINUTE, RoomPolicy
 from receiver.tokens import Grant, TokenAuthority
 from sender.whip_client import WhipClient, WhipConnection
 from shared.errors import SignalingError
+from shared.webrtc.ice_servers import IceServer
 from shared.webrtc.peer import Peer
 from shared.webrtc.signaling import SignalingClient
 from tests.integration.receiver_process import RunningReceiver, running_receiver
@@ -137,6 +138,7 @@ async def test_a_link_in_use_is_renewed_for_a_day_at_most() -> None:
             fresh = await client.post(url, headers=_bearer(token))
             assert fresh.status_code == 200
             found = receiver.authority.read(fresh.json()["token"])
+            assert fresh.json()["expires"] == found.expires
             before = receiver.authority.read(token)
             assert (found.grant, found.origin) == (before.grant, before.origin)
             assert abs(found.expires - time.time() - 3600) < 60
@@ -150,7 +152,9 @@ async def test_a_link_in_use_is_renewed_for_a_day_at_most() -> None:
                 found.grant, minutes=5, origin=int(time.time()) - 24 * 3600 + 120
             )
             last = (await client.post(url, headers=_bearer(almost))).json()["token"]
-            assert receiver.authority.read(last).origin == receiver.authority.read(almost).origin
+            origin = receiver.authority.read(almost).origin
+            assert receiver.authority.read(last).origin == origin
+            assert receiver.authority.read(last).expires <= origin + 24 * 3600
             await peer.close()
 
 
@@ -176,6 +180,9 @@ async def test_a_preview_is_a_room_of_its_own() -> None:
         me, mirror = (receiver.authority.verify(found[key]) for key in ("publish", "play"))
         assert me == Grant(found["room"], "me", publish=True, play=False)
         assert mirror == Grant(found["room"], "mirror", publish=False, play=True)
+        for key in ("publish", "play"):
+            assert receiver.authority.read(found[key]).expires == found["expires"]
+        assert abs(found["expires"] - time.time() - 600) < 60
         again = (await client.post(url, headers=_bearer(_token(receiver)))).json()
         assert again["room"] == found["room"]
         other = receiver.authority.issue(Grant("room", "bob", True, True), minutes=5)
@@ -232,27 +239,71 @@ async def _publish(receiver: RunningReceiver, token: str) -> WhipConnection:
     )
 
 
+_ORIGIN = {"Origin": "https://other.example"}
+
+
 async def test_pages_of_other_receivers_may_ask_where_tokens_decide() -> None:
-    origin = {"Origin": "https://other.example"}
-    asked = origin | {
+    asked = _ORIGIN | {
         "Access-Control-Request-Method": "POST",
         "Access-Control-Request-Headers": "authorization,content-type",
     }
     async with running_receiver() as receiver, httpx.AsyncClient() as client:
         for path in ("whip", "whep", "token", "preview", "whip/some-session"):
             preflight = await client.options(f"{receiver.url}/{path}", headers=asked)
-            assert preflight.status_code == 200
+            assert (preflight.status_code, preflight.text) == (204, "")
             assert preflight.headers["access-control-allow-origin"] == "*"
-            assert "POST" in preflight.headers["access-control-allow-methods"]
-            allowed = preflight.headers["access-control-allow-headers"].lower()
-            assert {"authorization", "content-type"} <= {one.strip() for one in allowed.split(",")}
-        refused = await client.post(f"{receiver.url}/whip", headers=origin)
-        assert refused.status_code == 401
-        assert refused.headers["access-control-allow-origin"] == "*"
-        assert "Location" in refused.headers["access-control-expose-headers"]
-        options = await client.options(
-            f"{receiver.url}/whip", headers=origin | _bearer(_token(receiver))
-        )
-        assert options.status_code == 204
-        rooms = await client.post(f"{receiver.url}/rooms", headers=origin)
+            methods = preflight.headers["access-control-allow-methods"].split(", ")
+            assert {"POST", "DELETE", "OPTIONS"} <= set(methods)
+            allowed = preflight.headers["access-control-allow-headers"].lower().split(", ")
+            assert {"authorization", "content-type"} <= set(allowed)
+            assert "link" not in preflight.headers
+        rooms = await client.post(f"{receiver.url}/rooms", headers=_ORIGIN)
         assert "access-control-allow-origin" not in rooms.headers
+        preflight = await client.options(f"{receiver.url}/rooms", headers=asked)
+        assert preflight.status_code == 405
+        assert "access-control-allow-origin" not in preflight.headers
+
+
+@pytest.mark.parametrize("headers", [{}, _ORIGIN])
+async def test_every_answer_where_tokens_decide_can_be_read_by_other_pages(
+    headers: dict[str, str],
+) -> None:
+    static = IceServer("stun:stun.example.net")
+    async with running_receiver(ice_servers=(static,)) as receiver, httpx.AsyncClient() as client:
+        ann = headers | _bearer(_token(receiver))
+        offered = ann | {"Content-Type": "application/sdp"}
+        for method, path, sent, status in (
+            ("POST", "whip", headers, 401),
+            ("POST", "whip", ann, 415),
+            ("POST", "whip", offered, 400),
+            ("OPTIONS", "whip", ann, 204),
+            ("GET", "whep", ann, 405),
+            ("PATCH", "whep/some-session", ann, 405),
+            ("DELETE", "whep/some-session", ann, 404),
+            ("POST", "token", ann, 409),
+            ("POST", "preview", ann, 200),
+            ("GET", "preview", ann, 405),
+        ):
+            answer = await client.request(method, f"{receiver.url}/{path}", headers=sent)
+            assert answer.status_code == status, (method, path)
+            assert answer.headers.get_list("access-control-allow-origin") == ["*"]
+            exposed = answer.headers["access-control-expose-headers"].split(", ")
+            assert {"Location", "Link", "ETag", "WWW-Authenticate"} <= set(exposed)
+            # What a browser's preflight must not change: who may call is told the servers.
+            assert answer.headers.get("link") == (static.link if method == "OPTIONS" else None)
+
+
+async def test_a_failure_of_ours_can_be_told_from_a_receiver_that_is_away(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with running_receiver() as receiver, httpx.AsyncClient() as client:
+
+        def fail(grant: Grant) -> bool:
+            raise RuntimeError("a mistake of ours")
+
+        monkeypatch.setattr(receiver.calls, "has_session", fail)
+        answer = await client.post(
+            f"{receiver.url}/token", headers=_ORIGIN | _bearer(_token(receiver))
+        )
+        assert (answer.status_code, answer.text) == (500, "the receiver failed\n")
+        assert answer.headers["access-control-allow-origin"] == "*"

@@ -487,4 +487,4 @@ async def test_something_before_the_face_brings_the_camera(page: Page) -> None:
         }
         """
     )
-    assert found == [False, False, True, True, True, True]
+    assert found == [False, False, True, True, True, False]
