@@ -149,12 +149,12 @@ async def test_a_link_in_use_is_renewed_for_a_day_at_most() -> None:
             assert over.status_code == 401
             assert over.text == "token expired for good: a link lives 24 h at most\n"
             almost = receiver.authority.issue(
-                found.grant, minutes=5, origin=int(time.time()) - 24 * 3600 + 120
+                found.grant, minutes=1, origin=int(time.time()) - 24 * 3600 + 120
             )
             last = (await client.post(url, headers=_bearer(almost))).json()["token"]
             origin = receiver.authority.read(almost).origin
             assert receiver.authority.read(last).origin == origin
-            assert receiver.authority.read(last).expires <= origin + 24 * 3600
+            assert -2 <= receiver.authority.read(last).expires - (origin + 24 * 3600) <= 0
             await peer.close()
 
 
@@ -282,14 +282,14 @@ async def test_every_answer_where_tokens_decide_can_be_read_by_other_pages(
             ("DELETE", "whep/some-session", ann, 404),
             ("POST", "token", ann, 409),
             ("POST", "preview", ann, 200),
-            ("GET", "preview", ann, 405),
+            ("GET", "preview", ann, 404),
         ):
             answer = await client.request(method, f"{receiver.url}/{path}", headers=sent)
             assert answer.status_code == status, (method, path)
             assert answer.headers.get_list("access-control-allow-origin") == ["*"]
             exposed = answer.headers["access-control-expose-headers"].split(", ")
             assert {"Location", "Link", "ETag", "WWW-Authenticate"} <= set(exposed)
-            # What a browser's preflight must not change: who may call is told the servers.
+            # Those who may call are still told the servers, by an OPTIONS that is no preflight.
             assert answer.headers.get("link") == (static.link if method == "OPTIONS" else None)
 
 
