@@ -4,14 +4,31 @@ import sys
 
 import typer
 
-from benchmarks import browser, codec, demo, quality, reconstruct, repeats, tracking, wire
+from benchmarks import (
+    browser,
+    calls,
+    codec,
+    demo,
+    everything,
+    join,
+    quality,
+    readme,
+    reconstruct,
+    repeats,
+    tracking,
+    wire,
+)
 from shared.errors import KilocallError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app.command("all")(everything.command)
 app.command("browser")(browser.command)
+app.command("calls")(calls.command)
 app.command("codec")(codec.command)
 app.command("demo")(demo.command)
+app.command("join")(join.command)
 app.command("quality")(quality.command)
+app.command("readme")(readme.command)
 app.command("reconstruct")(reconstruct.command)
 app.command("repeats")(repeats.command)
 app.command("tracking")(tracking.command)

@@ -1,17 +1,23 @@
 """`python -m benchmarks browser`: what a call costs the page that sends it."""
 
 import asyncio
+import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from benchmarks.browser_figures import PORTABLE, browser_figures, browser_tables
 from benchmarks.browser_run import BrowserReport, measure
-from benchmarks.json_file import check_writable, write_json
+from benchmarks.figures import gather
+from benchmarks.json_file import check_writable
 from benchmarks.machine import machine_facts
+from benchmarks.result_file import write_result
+
+_QUICK_FRAMES = 60
 
 
 def command(
@@ -20,9 +26,15 @@ def command(
     ] = None,
     frames: Annotated[int, typer.Option(min=20, help="To track.")] = 200,
     json: Annotated[Path | None, typer.Option(dir_okay=False)] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="60 frames: the numbers mean little.")
+    ] = False,
 ) -> None:
     """Load the page in Chromium with a film for a camera: weight, first load, time by stage."""
     check_writable(json)
+    if quick:
+        frames = _QUICK_FRAMES
+    begun = time.monotonic()
     console = Console()
     with Progress(console=console, transient=True) as progress:
         task = progress.add_task("Measuring the page", total=None)
@@ -32,8 +44,17 @@ def command(
     console.print(_table(report))
     console.print(f"{report.browser}, one worker without threads; {facts.cpu}, {facts.cores} cores")
     if json is not None:
-        content: dict[str, Any] = {"machine": facts.as_json(), **report.as_dict()}
-        write_json(json, content)
+        details = report.as_dict()
+        figures = gather([browser_figures(details)], portable=PORTABLE)
+        write_result(
+            json,
+            benchmark="browser",
+            quick=quick,
+            seconds=time.monotonic() - begun,
+            figures=figures,
+            tables=browser_tables(figures),
+            details=details,
+        )
 
 
 def _table(report: BrowserReport) -> Table:

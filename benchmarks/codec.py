@@ -1,5 +1,6 @@
 """`python -m benchmarks codec`: bytes, error and milliseconds of the parameter codec on clips."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -7,10 +8,12 @@ from typing import Annotated
 
 import typer
 
+from benchmarks.codec_figures import PORTABLE, codec_figures, codec_tables
 from benchmarks.codec_scores import CodecScores, measure_codec, measure_parts
+from benchmarks.figures import gather
 from benchmarks.fitted_clips import fitted_clips
-from benchmarks.json_file import check_writable, write_json
-from benchmarks.machine import machine_facts
+from benchmarks.json_file import check_writable
+from benchmarks.result_file import write_result
 from benchmarks.score_table import print_scores
 from benchmarks.still_face import measure_still
 from export.codec_calls import Way
@@ -19,6 +22,8 @@ from export.landmarks import clip_paths
 from shared.face_model import FaceModel
 from shared.limits import FRAMES_PER_MESSAGE_MAX
 from shared.quantization import Precision
+
+_QUICK_CLIPS = 2
 
 
 def command(
@@ -31,21 +36,25 @@ def command(
     cache: Annotated[Path, typer.Option(help="Tracked landmarks are kept here.")] = Path(
         ".work/landmarks"
     ),
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Two clips: the numbers mean little.")
+    ] = False,
     json_path: Annotated[Path | None, typer.Option("--json", metavar="FILE")] = None,
 ) -> None:
     """Bytes, error and milliseconds of the parameter codec, and what a still face costs."""
     check_writable(json_path)
+    begun = time.monotonic()
     model, way = FaceModel.load(), Way(report_interval_ms, round_trip_ms)
-    clips = fitted_clips(model, data, cache)
+    most = _QUICK_CLIPS if quick else None
+    clips = fitted_clips(model, data, cache, most=most)
     rows = _rates(model, clips, way)
     print_scores(f"parameter codec, {len(clips)} clips", rows)
-    still = [measure_still(model, clip_paths(data))]
+    still = [measure_still(model, clip_paths(data)[:most])]
     print_scores("a still face", still)
     saved = measure_parts(model, clips, way) if parts else []
     print_scores("bits of a frame without one part, two frames a message", saved)
     if json_path is not None:
-        report = {
-            "machine": machine_facts().as_json(),
+        details = {
             "data": data.name,
             "report_interval_ms": report_interval_ms,
             "round_trip_ms": round_trip_ms,
@@ -53,7 +62,16 @@ def command(
             "still": asdict(still[0]),
             "parts": [asdict(row) for row in saved],
         }
-        write_json(json_path, report)
+        figures = gather([codec_figures(details)], portable=PORTABLE)
+        write_result(
+            json_path,
+            benchmark="codec",
+            quick=quick,
+            seconds=time.monotonic() - begun,
+            figures=figures,
+            tables=codec_tables(figures),
+            details=details,
+        )
 
 
 def _rates(model: FaceModel, clips: Sequence[FittedClip], way: Way) -> list[CodecScores]:

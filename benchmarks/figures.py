@@ -82,5 +82,25 @@ def gather(
     }
 
 
+def shown(
+    figures: Mapping[str, Figure],
+    name: str,
+    decimals: int = 0,
+    *,
+    per: float = 1.0,
+    signed: bool = False,
+) -> str:
+    """The median of a figure, divided by `per`, as tables show it; "-" where there is none.
+
+    Where runs differ by as much as the last digit shown, half their spread stands behind it.
+    """
+    figure = figures.get(name)
+    if figure is None or figure.median is None:
+        return "-"
+    text = f"{figure.median / per:{'+' if signed else ''}.{decimals}f}"
+    half = (figure.spread or 0.0) / per / 2
+    return f"{text} ±{half:.{decimals}f}" if round(half, decimals) else text
+
+
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)

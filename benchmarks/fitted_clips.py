@@ -10,9 +10,14 @@ from shared.face_model import FaceModel
 _LEAST_FRAMES = 25
 
 
-def fitted_clips(model: FaceModel, data: Path, cache: Path) -> list[FittedClip]:
-    """At least one clip of enough frames. Raises ArtifactError where there is none."""
-    tracked = (tracked_landmarks(path, cache) for path in clip_paths(data))
+def fitted_clips(
+    model: FaceModel, data: Path, cache: Path, *, most: int | None = None
+) -> list[FittedClip]:
+    """At least one clip of enough frames, of the first `most` alone where it is given.
+
+    Raises ArtifactError where there is none.
+    """
+    tracked = (tracked_landmarks(path, cache) for path in clip_paths(data)[:most])
     clips = [fit_clip(model, points) for points in tracked if len(points) >= _LEAST_FRAMES]
     if not clips:
         raise ArtifactError(

@@ -12,9 +12,10 @@ from rich.console import Console
 
 from benchmarks.clip import Clip
 from benchmarks.cross_reenactment import pair_clips
+from benchmarks.figures import gather
 from benchmarks.frame_selection import save_sheet, save_worst, worst_frames
 from benchmarks.identity_similarity import IdentityNetwork
-from benchmarks.json_file import check_writable, write_json
+from benchmarks.json_file import check_writable
 from benchmarks.machine import machine_facts
 from benchmarks.quality_bench import NamedGenerator, QualityBench
 from benchmarks.quality_comparison import (
@@ -24,9 +25,11 @@ from benchmarks.quality_comparison import (
     print_comparison,
     print_targets,
 )
+from benchmarks.quality_figures import PORTABLE, quality_figures, quality_tables
 from benchmarks.quality_report import GeneratorFacts, QualityReport, read_result
 from benchmarks.quality_run import QualityPlan, QualityRun
 from benchmarks.reference_choice import ClipCase, ReferenceChoice
+from benchmarks.result_file import write_result
 from benchmarks.still import StillGenerator
 from shared.bundle import MANIFEST_NAME, load_bundle
 from shared.errors import ArtifactError, ConfigError
@@ -36,6 +39,7 @@ from shared.shipped_generators import WARP
 
 _DATA_BESIDE_THE_REPOSITORY = Path(__file__).resolve().parents[2] / "shared"
 _IDENTITY_WEIGHTS = Path("metrics", "mobilefacenet.npz")
+_QUICK_CLIPS, _QUICK_EVERY = 2, 25
 _WIDTH = 180
 """Of tables, in characters."""
 
@@ -60,6 +64,9 @@ def command(
     ] = None,
     lossless_parameters: Annotated[bool, typer.Option("--lossless-parameters")] = False,
     threads: Annotated[int, typer.Option(min=1, help="Clips measured at the same time.")] = 1,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Two clips, every 25th frame: the numbers mean little.")
+    ] = False,
     json_path: Annotated[Path | None, typer.Option("--json", metavar="FILE")] = None,
     sheet_path: Annotated[
         Path | None, typer.Option("--contact-sheet", metavar="FILE", help="PNG to look at.")
@@ -80,6 +87,8 @@ def command(
     if worst is not None:
         _make_folder(worst)
     paths = _clip_paths(data)
+    if quick:
+        paths, every = paths[:_QUICK_CLIPS], _QUICK_EVERY
     names = [WARP, *(name for name in bundle or [] if name != WARP)]
     facts = _generator_facts(names)
     model, identity = FaceModel.load(), _identity_network(identity_weights)
@@ -115,7 +124,17 @@ def command(
         worst=tuple(frame for _, frame in shown),
     )
     if json_path is not None:
-        write_json(json_path, report.as_json())
+        details = report.as_json()
+        figures = gather([quality_figures(details)], portable=PORTABLE)
+        write_result(
+            json_path,
+            benchmark="quality",
+            quick=quick,
+            seconds=report.seconds,
+            figures=figures,
+            tables=quality_tables(figures),
+            details=details,
+        )
     console = Console(width=_WIDTH)
     report.print(console)
     if earlier is not None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from time import perf_counter_ns
+from time import monotonic, perf_counter_ns
 from typing import Annotated
 
 import numpy as np
@@ -13,9 +13,11 @@ from rich.table import Table
 
 from benchmarks.clip import Clip
 from benchmarks.driving import TrackedClip, first_face
-from benchmarks.json_file import check_writable, write_json
-from benchmarks.machine import machine_facts
+from benchmarks.figures import gather
+from benchmarks.json_file import check_writable
 from benchmarks.mediapipe_comparison import Disagreement, compare, mediapipe_landmarks
+from benchmarks.result_file import write_result
+from benchmarks.tracking_figures import PORTABLE, tracking_figures, tracking_tables
 from shared.clock import ticks_from_ns
 from shared.errors import ArtifactError
 from shared.face_model import FaceModel, VertexGroup
@@ -31,6 +33,7 @@ _PIXELS = 256 / 2
 _COPIES = 100
 _NOISE_LEVELS = 2.0
 _FRAME_NS = 40_000_000
+_QUICK_CLIPS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,12 +232,18 @@ def command(
             "--mediapipe", help="Compare with MediaPipe, set up once in an environment of its own."
         ),
     ] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Two clips: the numbers mean little.")
+    ] = False,
 ) -> None:
     """Tracker and fit: reprojection error, jitter and milliseconds, clip by clip."""
     check_writable(json_path)
     paths = sorted(data.glob("*.mp4")) if data.is_dir() else [data]
     if not paths:
         raise ArtifactError(f"{data}: no *.mp4 in it, a clip or a folder of clips is expected")
+    if quick:
+        paths = paths[:_QUICK_CLIPS]
+    begun = monotonic()
     clips = [Clip.open(path) for path in paths]
     theirs = mediapipe_landmarks(paths) if mediapipe else [None] * len(paths)
     model = FaceModel.load()
@@ -255,14 +264,22 @@ def command(
         disagreements["all"] = compare(ours, points)
         _print_table(disagreements, "landmarks against MediaPipe 0.10.21")
     if json_path is not None:
-        report = {
-            "machine": machine_facts().as_json(),
+        details = {
             "data": data.name,
             "clips": {name: asdict(row) for name, row in rows.items()},
             "mean": asdict(mean),
             "mediapipe": {name: asdict(row) for name, row in disagreements.items()} or None,
         }
-        write_json(json_path, report)
+        figures = gather([tracking_figures(details)], portable=PORTABLE)
+        write_result(
+            json_path,
+            benchmark="tracking",
+            quick=quick,
+            seconds=monotonic() - begun,
+            figures=figures,
+            tables=tracking_tables(figures),
+            details=details,
+        )
 
 
 def _print_table(rows: Mapping[str, TrackingScores | Disagreement], title: str) -> None:

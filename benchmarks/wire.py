@@ -17,9 +17,12 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from benchmarks.classic_codec_rates import WIRE_RATES_BPS
 from benchmarks.classic_codec_run import PictureResults, estimated_seconds, run_codecs
-from benchmarks.json_file import check_writable, write_json
+from benchmarks.figures import gather
+from benchmarks.json_file import check_writable
 from benchmarks.machine import machine_facts
+from benchmarks.result_file import write_result
 from benchmarks.wire_actor import Actor, record_actors
+from benchmarks.wire_figures import PORTABLE, wire_figures, wire_tables
 from benchmarks.wire_lane import why_no_tun_link
 from benchmarks.wire_plan import WirePlan, full_plan, quick_plan
 from benchmarks.wire_report import WireReport
@@ -207,11 +210,25 @@ class _Run:
             return
         if self._json_path.exists() and not self._json_path.is_file():
             if self.finished:  # a pipe is told once
-                write_json(self._json_path, self.report().as_json())
+                self._write(self._json_path)
             return
         beside = self._json_path.with_name(self._json_path.name + ".part")
-        write_json(beside, self.report().as_json())
+        self._write(beside)
         beside.replace(self._json_path)
+
+    def _write(self, path: Path) -> None:
+        report = self.report()
+        details = report.as_json()
+        figures = gather([wire_figures(details)], portable=PORTABLE)
+        write_result(
+            path,
+            benchmark="wire",
+            quick=self._quick,
+            seconds=report.seconds,
+            figures=figures,
+            tables=wire_tables(figures),
+            details=details,
+        )
 
 
 def _bar(progress: Progress, name: str) -> Callable[[float], None]:

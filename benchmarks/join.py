@@ -1,0 +1,65 @@
+"""`python -m benchmarks join`: result files of one benchmark as one, for figures with a spread."""
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from benchmarks.browser_figures import browser_tables
+from benchmarks.codec_figures import codec_tables
+from benchmarks.figures import Figure
+from benchmarks.json_file import check_writable, write_json
+from benchmarks.quality_figures import quality_tables
+from benchmarks.result_file import ResultFile
+from benchmarks.result_table import ResultTable
+from benchmarks.tracking_figures import tracking_tables
+from benchmarks.wire_figures import wire_tables
+from shared.errors import ConfigError
+
+TABLES: dict[str, Callable[[Mapping[str, Figure]], list[ResultTable]]] = {
+    "browser": browser_tables,
+    "codec": codec_tables,
+    "quality": quality_tables,
+    "tracking": tracking_tables,
+    "wire": wire_tables,
+}
+"""Of benchmarks that are run anew for each value; the others have `--repeat`."""
+
+
+def command(
+    results: Annotated[list[Path], typer.Argument(help="What --json wrote, oldest first.")],
+    json_path: Annotated[Path, typer.Option("--json", metavar="FILE")],
+) -> None:
+    """Join runs of one benchmark: each figure gets all their values, the rest is the last's."""
+    check_writable(json_path)
+    files = [ResultFile.load(path) for path in results]
+    kinds = {f"{file.benchmark}{' --quick' if file.quick else ''}" for file in files}
+    if len(kinds) > 1:
+        raise ConfigError(f"results of {', '.join(sorted(kinds))}: of one of them is allowed")
+    name = files[-1].benchmark
+    if name not in TABLES:
+        raise ConfigError(f"results of {name}: joined are those of {', '.join(TABLES)}")
+    figures = joined([file.figures for file in files])
+    content: dict[str, Any] = json.loads(results[-1].read_text(encoding="utf-8"))
+    content["figures"] = {name: figure.as_json() for name, figure in figures.items()}
+    content["tables"] = [table.as_json() for table in TABLES[name](figures)]
+    content["seconds"] = sum(file.seconds for file in files)
+    content["runs"] = [file.machine for file in files]
+    write_json(json_path, content)
+
+
+def joined(runs: list[dict[str, Figure]]) -> dict[str, Figure]:
+    """All values of each name, oldest first; a run that lacks a name counts as one None."""
+    names = dict.fromkeys(name for run in runs for name in run)
+    lacking = Figure((None,))
+    together = {}
+    for name in names:
+        found = [run.get(name, lacking) for run in runs]
+        together[name] = Figure(
+            values=tuple(value for figure in found for value in figure.values),
+            portable=any(figure.portable for figure in found),
+            why=next((figure.why for figure in found if figure.why), None),
+        )
+    return together
