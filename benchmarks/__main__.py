@@ -14,6 +14,7 @@ from benchmarks import (
     quality,
     readme,
     reconstruct,
+    regress,
     repeats,
     tracking,
     wire,
@@ -30,6 +31,7 @@ app.command("join")(join.command)
 app.command("quality")(quality.command)
 app.command("readme")(readme.command)
 app.command("reconstruct")(reconstruct.command)
+app.command("regress")(regress.command)
 app.command("repeats")(repeats.command)
 app.command("tracking")(tracking.command)
 app.command("wire")(wire.command)

@@ -111,6 +111,10 @@ class Child:
     def is_running(self) -> bool:
         return self._process.returncode is None
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def resident_bytes(self) -> int | None:
         """Largest resident memory so far (where only the present one is known, that)."""
         status = Path(f"/proc/{self._process.pid}/status")

@@ -1,7 +1,8 @@
 """Pages of one receiver may talk to another: cross-origin answers (CORS) where tokens decide.
 
-RFC 9725, section 4.2 asks for them. No cookie is involved, so any origin may ask; what lets a
-request in is its bearer token alone. `/rooms` takes none and stays with its own origin.
+Pages are clients of WHIP and WHEP like others (RFC 9725). No cookie is involved, so any origin
+may ask; what lets a request in is its bearer token alone. `/rooms` takes none and stays with its
+own origin.
 """
 
 from starlette.datastructures import Headers

@@ -20,6 +20,8 @@ export class Lobby {
   #preview = element("preview", HTMLButtonElement);
   #retake = element("retake", HTMLButtonElement);
   #trouble = element("lobby-trouble", HTMLElement);
+  /** @type {Map<"camera" | "microphone" | "tracking", string>} */
+  #troubles = new Map();
   #name = element("name", HTMLInputElement);
   #automatic = element("automatic-video", HTMLInputElement);
   #leastScore = element("least-score", HTMLInputElement);
@@ -83,6 +85,8 @@ export class Lobby {
       this.#picture.srcObject = camera === null ? null : new MediaStream([camera]);
     }
     if (camera === null) this.#setHint({ tone: "busy", text: "No camera" });
+    else this.#setTrouble("camera", "");
+    if (microphone !== null) this.#setTrouble("microphone", "");
     this.#level.watch(microphone);
     void this.listDevices();
   }
@@ -105,13 +109,13 @@ export class Lobby {
 
   /** @param {import("./devices.js").DeviceError} error */
   showTrouble(error) {
-    setNotice(this.#trouble, deviceTrouble(error));
+    this.#setTrouble(error.device, deviceTrouble(error));
     if (error.device === "camera") this.#setHint({ tone: "busy", text: "No camera" });
   }
 
   /** @param {string} reason */
   showNoTracking(reason) {
-    setNotice(this.#trouble, noTracking(reason));
+    this.#setTrouble("tracking", noTracking(reason));
     this.#setHint({ tone: "busy", text: "Not followed" });
   }
 
@@ -124,6 +128,18 @@ export class Lobby {
     setText(this.#preview, isShown ? "Stop" : "Show");
     this.#rebuilt.srcObject = stream;
     if (stream !== null) void this.#rebuilt.play().catch(() => {});
+  }
+
+  /**
+   * What is the matter with each device, one after the other: one does not hide another.
+   *
+   * @param {"camera" | "microphone" | "tracking"} what
+   * @param {string} text "": nothing any more
+   */
+  #setTrouble(what, text) {
+    if (text === "") this.#troubles.delete(what);
+    else this.#troubles.set(what, text);
+    setNotice(this.#trouble, [...this.#troubles.values()].join(" "));
   }
 
   /** @param {import("./hints.js").Hint} hint */

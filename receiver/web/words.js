@@ -22,7 +22,7 @@ const ENDINGS = {
   "no-token": ["This link is not complete.", "Open the whole link that you were given."],
   "not-allowed": ["This link is not valid here.", "Ask for a new one."],
   "may-not-play": ["This link does not allow watching.", "Ask for one that does."],
-  full: ["This call already has two sides.", ""],
+  full: ["This call already has two sides.", "Ask for a call of your own."],
   replaced: ["This call went on in another window.", "It can be shown in one at a time."],
   left: ["The call has ended.", ""],
   limit: ["The receiver ended the call: too much was sent.", ""],
