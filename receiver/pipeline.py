@@ -20,7 +20,9 @@ from shared.face_model import FaceModel
 from shared.generator import load_generator
 from shared.metrics import Metrics
 from shared.trace import check_trace_path, write_trace
+from shared.webrtc.aiortc.ice_ports import limit_udp_ports
 from shared.webrtc.aiortc.video import limit_video_bitrate
+from shared.webrtc.port_range import PortRange
 from shared.webrtc.turn_credentials import TurnSecret
 from shared.webrtc.wire_counter import WireSnapshot
 
@@ -43,6 +45,7 @@ class ReceiverPipeline:
         self._trace: asyncio.Task[None] | None = None
         self._last_wire: WireSnapshot | None = None
         limit_video_bitrate(settings.picture_hop_max_bps)
+        limit_udp_ports(None if settings.udp_ports is None else PortRange.parse(settings.udp_ports))
         self._clock = SystemClock()
         self.metrics = Metrics()
         self._engine = RenderEngine(

@@ -50,6 +50,10 @@ class ReceiverSettings(ProcessSettings):
     turn_credential_minutes: Annotated[int, Field(ge=1, le=24 * 60)] = 120
     """How long such a credential is good; a connection in use outlives it."""
 
+    udp_ports: str | None = None
+    """FIRST-LAST, what a firewall lets in for media; any port otherwise. One each connection and
+    address of this machine, and a party has two connections."""
+
     room_creation: Literal["anyone", "loopback", "nobody"] = "loopback"
     """Who may ask for a fresh room (`POST /rooms`); `loopback`: browsers on this machine."""
 

@@ -45,6 +45,7 @@ SHOWN_BY = {
     "bundled candidates": "test_ice_adjustments.py -k once_for_all",
     "datagram counting": "integration/test_adjusted_peers.py -k with_ourselves",
     "ICE sockets": "test_ice_adjustments.py -k ipv4",
+    "ICE ports": "test_ice_ports.py -k of_the_range",
     "ICE checks": "test_ice_adjustments.py -k one_interval",
     "ICE consent": "test_ice_adjustments.py -k ends_by_itself",
 }

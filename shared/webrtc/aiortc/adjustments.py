@@ -15,6 +15,7 @@ from shared.webrtc.aiortc import (
     dtls_flights,
     dtls_profiles,
     ice_checks,
+    ice_ports,
     ice_sockets,
     rtcp_reports,
     sctp_acknowledgements,
@@ -62,6 +63,7 @@ ADJUSTMENTS = (
     Adjustment("bundled candidates", Library.AIORTC, bundled_candidates.install),
     Adjustment("datagram counting", Library.AIOICE, datagrams.install),
     Adjustment("ICE sockets", Library.AIOICE, ice_sockets.install),
+    Adjustment("ICE ports", Library.AIOICE, ice_ports.install),
     Adjustment("ICE checks", Library.AIOICE, ice_checks.install),
     Adjustment("ICE consent", Library.AIOICE, consent.install),
 )
