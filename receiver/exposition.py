@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, SummaryMetricFamily
 from prometheus_client.metrics_core import Metric
 
@@ -62,4 +62,5 @@ def exposition(metrics: Metrics, calls: Calls) -> bytes:
     """The page's bytes."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_SnapshotCollector(metrics, calls))
+    ProcessCollector(registry=registry)  # memory, CPU time, open files; on Linux
     return generate_latest(registry)

@@ -51,8 +51,8 @@ class ReceiverSettings(ProcessSettings):
     """How long such a credential is good; a connection in use outlives it."""
 
     udp_ports: str | None = None
-    """FIRST-LAST, what a firewall lets in for media; any port otherwise. One each connection and
-    address of this machine, and a party has two connections."""
+    """FIRST-LAST, what a firewall lets in for media; any port otherwise. A connection takes one, on
+    each address of this machine, and a party has two connections."""
 
     room_creation: Literal["anyone", "loopback", "nobody"] = "loopback"
     """Who may ask for a fresh room (`POST /rooms`); `loopback`: browsers on this machine."""

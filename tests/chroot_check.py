@@ -124,9 +124,14 @@ def _start(root: ChrootRoot, stage: Stage, volumes: Mapping[str, Path], name: st
         for page in PAGES:
             with urlopen(f"http://127.0.0.1:{port}{page}", timeout=10) as answer:
                 _say(f"  {page}: {answer.status}, {len(answer.read())} bytes")
+        mounts = Path(f"/proc/{process.pid}/mountinfo").read_text().splitlines()
+        (options,) = (line.split()[5] for line in mounts if line.split()[4] == "/")
+        if "ro" not in options.split(","):
+            raise RuntimeError(f"the root is mounted {options}, read-only is meant")
         status = Path(f"/proc/{process.pid}/status").read_text()
-        resident = next(line for line in status.splitlines() if line.startswith("VmRSS"))
-        _say(f"  {resident}")
+        for line in status.splitlines():
+            if line.startswith(("Uid", "VmRSS")):
+                _say(f"  {line.expandtabs(1)}")
         invite = [*("python", "-m", "receiver", "invite"), *("--url", "https://calls.example/")]
         if root.ask(invite, user=user, variables={**variables, "KILOCALL_TOKEN_SECRET": "s" * 32}):
             raise RuntimeError("python -m receiver invite failed")

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.integration.free_port import answers, free_port
+
 SECRET = "a secret between coturn and the receiver"
 
 
@@ -27,7 +29,7 @@ async def turn_server(folder: Path) -> AsyncIterator[TurnServer]:
     path = shutil.which("turnserver")
     if path is None:
         pytest.skip("needs coturn (apt-get install coturn)")
-    port = _free_port()
+    port = free_port(socket.SOCK_DGRAM)
     log = folder / "turn.log"
     settings = {
         "listening-ip": "127.0.0.1",
@@ -49,27 +51,8 @@ async def turn_server(folder: Path) -> AsyncIterator[TurnServer]:
             path, "-c", str(folder / "turn.conf"), stdout=output, stderr=output
         )
         try:
-            await _answers(port)
+            await answers(port)
             yield TurnServer(f"turn:127.0.0.1:{port}", log)
         finally:
             process.terminate()
             await process.wait()
-
-
-def _free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-async def _answers(port: int) -> None:
-    """Wait until it takes connections."""
-    async with asyncio.timeout(10):
-        while True:
-            try:
-                _, writer = await asyncio.open_connection("127.0.0.1", port)
-            except OSError:
-                await asyncio.sleep(0.05)
-            else:
-                writer.close()
-                return
