@@ -1,4 +1,4 @@
-"""Run docker/receiver-cpu.Dockerfile in chroots: every RUN, then the entry point, read-only.
+"""Run docker/receiver-cpu.Dockerfile in chroots: every RUN, then the entry point as Compose does.
 
     sudo .venv/bin/python -m tests.chroot_check [FOLDER]
 
@@ -20,10 +20,12 @@ from pathlib import Path
 from urllib.request import urlopen
 
 from tests.chroot_root import ChrootRoot, bootstrap
+from tests.compose_file import filled, services, settled
 from tests.dockerfile import Stage, copy_of, environment_of, stages
 
 ROOT = Path(__file__).parent.parent
 DOCKERFILE = ROOT / "docker/receiver-cpu.Dockerfile"
+SERVICE = "receiver-cpu"
 RELEASE = "bookworm"
 START_SECONDS = 300
 PAGES = ("/", "/healthz", "/metrics", "/vendor/onnxruntime-web/ort.wasm.min.mjs")
@@ -109,7 +111,9 @@ def _volumes(stage: Stage, folder: Path) -> dict[str, Path]:
 def _start(root: ChrootRoot, stage: Stage, volumes: Mapping[str, Path], name: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
-    variables = {"KILOCALL_PORT": str(port), "KILOCALL_HOST": "127.0.0.1"}
+    told = services()[SERVICE]["environment"]
+    variables = {key: filled(value, settled()) for key, value in told.items()}
+    variables["KILOCALL_PORT"] = str(port)
     health = _value(stage, "HEALTHCHECK").partition("CMD ")[2]
     user = _value(stage, "USER")
     begun = time.monotonic()
@@ -132,8 +136,7 @@ def _start(root: ChrootRoot, stage: Stage, volumes: Mapping[str, Path], name: st
         for line in status.splitlines():
             if line.startswith(("Uid", "VmRSS")):
                 _say(f"  {line.expandtabs(1)}")
-        invite = [*("python", "-m", "receiver", "invite"), *("--url", "https://calls.example/")]
-        if root.ask(invite, user=user, variables={**variables, "KILOCALL_TOKEN_SECRET": "s" * 32}):
+        if root.ask(["python", "-m", "receiver", "invite"], user=user, variables=variables) != 0:
             raise RuntimeError("python -m receiver invite failed")
         process.send_signal(signal.SIGTERM)
         if process.wait(15) != 0:
