@@ -36,6 +36,10 @@ _SHIFTED_FROM = 14
 """Of the scale index, half octaves from 2^-5: larger scales halve values until they are there."""
 
 _SCALE_INDEX_MAX = 40
+_PLACE_MAX = 4 << 14
+"""In quarter symbols: twice the finest alphabet's levels, which no residual passes. A jump within a
+millisecond would be expected to go on beyond all that the tables code."""
+
 _RECIPROCALS = tuple(
     (_RATIO_ONE << 12) // ((1 << (index + 2) // 2) * (91 if index % 2 else 64) // 64 + 6)
     for index in range(_SCALE_INDEX_MAX + 1)
@@ -126,7 +130,7 @@ class FramePrediction:
 
     def choice(self, index: int) -> SymbolChoice:
         """Of the residual of parameter `index`."""
-        place = (self._places[index] + 128) >> 8
+        place = min(max((self._places[index] + 128) >> 8, -_PLACE_MAX), _PLACE_MAX)
         scale = self._scales[index]
         self._reciprocal = _RECIPROCALS[_scale_index(scale)]
         ratio = self._excess // (_RATIO_PRIOR + self._settled)

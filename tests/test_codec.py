@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
@@ -276,3 +276,20 @@ def test_a_message_from_long_ago_is_refused_however_its_number_wraps() -> None:
     assert decoder.decode(later.encode([face(1, 2 * 10**6)], set_id=0)).intra
     with pytest.raises(BitstreamError, match=r"^message 1891 messages late, at most 127"):
         decoder.decode(old)
+
+
+@given(
+    signs=st.lists(st.lists(st.sampled_from([-1, 1]), min_size=35, max_size=35), min_size=3),
+    precision=st.sampled_from(Precision),
+)
+@settings(max_examples=40, deadline=None)
+def test_faces_that_jump_from_end_to_end_in_a_millisecond_are_read_again(
+    signs: list[list[int]], precision: Precision
+) -> None:
+    encoder, decoder = FaceEncoder(precision=precision), FaceDecoder()
+    for time, sign in enumerate(signs):
+        vector = (1e6 * np.array(sign)).astype(np.float32)
+        frame = FaceParameters.from_vector(vector, capture_time=90 * time)
+        decoded = decoder.decode(encoder.encode([frame], set_id=0))
+        assert_same(decoded.frames, encoder.reconstructed)
+        encoder.acknowledge(report(decoder))

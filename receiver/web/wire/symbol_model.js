@@ -28,6 +28,9 @@ const SHIFTED_FROM = 14;
 
 const SCALE_INDEX_MAX = 40;
 
+/** In quarter symbols: twice the finest alphabet's levels, which no residual passes. */
+const PLACE_MAX = 4 << 14;
+
 /** 64 * 4096 / (64 b + 6) by scale index. */
 const RECIPROCALS = Array.from({ length: SCALE_INDEX_MAX + 1 }, (_, index) => {
   const scale = Math.floor((2 ** Math.floor((index + 2) / 2) * (index % 2 ? 91 : 64)) / 64);
@@ -126,7 +129,8 @@ export class FramePrediction {
    * @returns {SymbolChoice}
    */
   choice(index) {
-    const place = Math.floor((this.#places[index] + 128) / 256);
+    const expected = Math.floor((this.#places[index] + 128) / 256);
+    const place = Math.min(Math.max(expected, -PLACE_MAX), PLACE_MAX);
     const scale = this.#scales[index];
     this.#place = place;
     this.#reciprocal = RECIPROCALS[scaleIndexOf(scale)];
