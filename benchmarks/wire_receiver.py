@@ -9,6 +9,7 @@ what the newest call showed (`benchmarks.wire_job`).
 import asyncio
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,7 @@ from shared.clock import SystemClock
 from shared.conditions import Channel
 from shared.face_model import FaceModel
 from shared.features import Features
+from shared.frame_input import FrameInput
 from shared.metrics import Metrics
 from shared.parameters import FloatArray, Image
 
@@ -42,6 +44,7 @@ class BlankGenerator:
     channels = (Channel.MASK,)
     condition_size = (_SIZE, _SIZE)
     history = 0
+    largest_batch = 1
 
     def __init__(self) -> None:
         self._blank = np.zeros((_SIZE, _SIZE, 3), np.uint8)
@@ -53,6 +56,9 @@ class BlankGenerator:
         self, features: Features, conditions: FloatArray, past_pncc: FloatArray | None = None
     ) -> Image:
         return self._blank
+
+    def generate_batch(self, frames: Sequence[FrameInput]) -> list[Image]:
+        return [self.generate(one.features, one.conditions, one.past_pncc) for one in frames]
 
     def close(self) -> None:
         """Holds nothing."""

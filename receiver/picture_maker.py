@@ -1,6 +1,7 @@
 """One party's pictures, one after the other: nearest reference, cross-fades, colour planes.
 
-Lives in the render worker's thread.
+A frame is begun (reference chosen, conditions drawn), its inputs are generated among those of
+other parties, and it is finished. Any worker's thread may do each, one frame of a party at a time.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,7 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.face_renderer import FaceRenderer, PreparedReference
+from shared.face_renderer import FaceRenderer, PreparedReference, mixture
+from shared.frame_input import FrameInput
 from shared.metrics import Metrics, Stage
 from shared.parameters import FaceParameters, Image, Reference
 from shared.reference_set import ReferenceSelector
@@ -46,51 +48,69 @@ class RebuiltPicture:
     """90 kHz ticks modulo 2^32 of the moment it shows."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class BegunFrame:
+    """A frame whose pictures are to be generated."""
+
+    request: RenderRequest
+
+    inputs: tuple[FrameInput, ...]
+    """One a reference that shows in it, two during a cross-fade."""
+
+    weights: tuple[float, ...]
+    """Of their pictures; sum to 1."""
+
+
 class PictureMaker:
-    """Renders one party's frames in order."""
+    """Makes one party's pictures, in order."""
 
     def __init__(
-        self,
-        renderer: FaceRenderer,
-        *,
-        metrics: Metrics,
-        mark: Callable[[Image, int], None] | None = None,
+        self, *, metrics: Metrics, mark: Callable[[Image, int], None] | None = None
     ) -> None:
         """`mark(image, capture_time)` draws into each finished picture (benchmarks only)."""
-        self._renderer = renderer
         self._metrics = metrics
         self._mark = mark
         self._selector = ReferenceSelector()
         self._shown: Reference | None = None
+        self._set_left = False
         self._last: Image | None = None
         self._leaving: Image | None = None
         self._fade_start_ns = 0
 
-    def make(self, request: RenderRequest) -> RebuiltPicture:
-        """Rebuild a frame. Raises InferenceError when a network fails."""
-        self._follow_references(request)
+    def begin(self, request: RenderRequest, renderer: FaceRenderer) -> BegunFrame:
+        """Choose references and draw the conditions, with the calling thread's renderer."""
+        if self._shown is not None and all(
+            held.reference is not self._shown for held in request.references
+        ):
+            self._selector.reset()
+            self._set_left = True
         by_id = {held.reference.reference_id: held for held in request.references}
         chosen = self._selector.choose(
             request.parameters, [held.reference for held in request.references], request.now_ns
         )
         self._shown = by_id[chosen[-1][0]].reference
-        image = self._renderer.render_mixture(
-            [(by_id[number], weight) for number, weight in chosen],
-            request.parameters,
-            request.past,
+        shown = [(by_id[number], weight) for number, weight in chosen if weight > 0]
+        return BegunFrame(
+            request=request,
+            inputs=tuple(
+                renderer.condition(held, request.parameters, request.past) for held, _ in shown
+            ),
+            weights=tuple(weight for _, weight in shown),
         )
+
+    def finish(self, begun: BegunFrame, pictures: Sequence[Image]) -> RebuiltPicture:
+        """The frame of its generated `pictures`, one an input."""
+        request = begun.request
         with self._metrics.timed(Stage.VIDEO):
+            image = mixture(pictures, begun.weights)
+            if self._set_left:
+                # The reference shown is gone: another set, or its picture replaced.
+                self._set_left = False
+                self._leaving = self._last
+                self._fade_start_ns = request.now_ns
             image = self._faded(image, request.now_ns)
             self._last = image
             return self._finished(image, request.parameters.capture_time)
-
-    def _follow_references(self, request: RenderRequest) -> None:
-        """Begin to fade when the reference shown is gone: another set, or its picture replaced."""
-        if self._shown is None or any(held.reference is self._shown for held in request.references):
-            return
-        self._selector.reset()
-        self._leaving = self._last
-        self._fade_start_ns = request.now_ns
 
     def _faded(self, image: Image, now_ns: int) -> Image:
         if self._leaving is None:

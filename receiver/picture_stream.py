@@ -11,7 +11,8 @@ import numpy as np
 from receiver.concealment import ShownFace
 from receiver.frame_player import FramePlayer
 from receiver.picture_maker import RebuiltPicture, RenderRequest
-from receiver.renderer import RenderEngine, RenderLane
+from receiver.render_lane import RenderLane
+from receiver.renderer import RenderEngine
 from shared.clock import Clock
 from shared.errors import KilocallError
 from shared.face_renderer import PreparedReference

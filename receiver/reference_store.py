@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable
 from functools import partial
 
-from receiver.renderer import RenderLane
+from receiver.render_lane import RenderLane
 from shared.control_message import ReferenceBegin, ReferenceChunk, ReferenceEnd
 from shared.errors import BitstreamError, KilocallError
 from shared.face_renderer import PreparedReference

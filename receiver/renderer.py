@@ -1,75 +1,44 @@
-"""The workers that make pictures: one slot a party, where the newest frame wins.
+"""The workers that make pictures of all parties with one generator.
 
 Callers sit on the event loop and never wait: they put a frame into their party's slot, where it
-replaces one that was not begun, and are called back from a worker's thread. One thread renders;
-another decodes and prepares references, which may take several frames' time.
+replaces one that was not begun, and are called back from a worker's thread.
+
+    slot -- begin: reference, conditions -- batcher -- generate -- finish -- on_picture
+            any worker, many at a time                 one at a time
+
+Whatever is due next is done by whoever is free: a worker that has drawn the conditions of a lone
+frame generates its picture itself, without waking anybody. References are prepared
+in a thread of their own.
 """
 
-import logging
 import threading
+import time
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import cv2
 
-from receiver.picture_maker import PictureMaker, RebuiltPicture, RenderRequest
-from shared.errors import InferenceError, KilocallError
+from receiver.batcher import Batch, Batcher, WaitingFrame
+from receiver.picture_maker import BegunFrame, PictureMaker
+from receiver.reference_preparer import ReferencePreparer
+from receiver.render_lane import LaneFrame, Preparation, RenderLane, explained
 from shared.face_model import FaceModel
-from shared.face_renderer import FaceRenderer, PreparedReference
+from shared.face_renderer import FaceRenderer
+from shared.frame_input import FrameInput
 from shared.generator import Generator
-from shared.metrics import Metrics
-from shared.parameters import Image, Reference
+from shared.metrics import Metrics, Stage
+from shared.parameters import Image
 
-_log = logging.getLogger(__name__)
+FRAME_LIFE_NS = 250_000_000
+"""Conditions that wait longer for the generator are dropped: several newer ticks have come."""
 
-MAX_WAITING_REFERENCES = 8
-"""A party's references waiting to be prepared: two sets of four."""
+WORKERS = 2
+"""Threads that draw conditions, and generate in turn; see `RenderEngine`."""
 
-OnPicture = Callable[[RebuiltPicture], None]
-OnPrepared = Callable[[PreparedReference], None]
-OnFailure = Callable[[KilocallError], None]
-Work = Callable[[], None]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Frame:
-    request: RenderRequest
-    on_picture: OnPicture
-    on_failure: OnFailure
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Preparation:
-    load: Callable[[], Reference]
-    on_prepared: OnPrepared
-    on_failure: OnFailure
-
-
-@dataclass(slots=True, eq=False)
-class RenderLane:
-    """One party's place at the engine. Callbacks come from the workers' threads."""
-
-    engine: "RenderEngine"
-    maker: PictureMaker
-    frame: _Frame | None = None
-    preparations: deque[_Preparation] = field(default_factory=deque)
-    closed: bool = False
-
-    def render(self, request: RenderRequest, on_picture: OnPicture, on_failure: OnFailure) -> None:
-        """Put a frame into the slot; one that waits there is dropped and counted."""
-        self.engine.put_frame(self, _Frame(request, on_picture, on_failure))
-
-    def prepare(
-        self, load: Callable[[], Reference], on_prepared: OnPrepared, on_failure: OnFailure
-    ) -> bool:
-        """Load a reference and prepare it; False when too many wait already."""
-        return self.engine.put_preparation(self, _Preparation(load, on_prepared, on_failure))
-
-    def close(self) -> None:
-        """Leave; what waits is dropped, and what is under way calls nobody back."""
-        self.engine.close_lane(self)
+_Begun = tuple[LaneFrame, BegunFrame]
+_Waiting = WaitingFrame[RenderLane, _Begun]
+_Work = Callable[[], None]
 
 
 class RenderEngine:
@@ -82,6 +51,8 @@ class RenderEngine:
         *,
         metrics: Metrics,
         mark: Callable[[Image, int], None] | None = None,
+        workers: int = WORKERS,
+        now_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         """`mark(image, capture_time)` draws into each finished picture (benchmarks only)."""
         self.face_model = model
@@ -91,11 +62,16 @@ class RenderEngine:
         self.marks = mark is not None
         """Whether each picture differs from the last, because its time is drawn into it."""
         self._generator = generator
-        self._renderer = FaceRenderer(model, generator, metrics)
-        self._preparer = FaceRenderer(model, generator)
-        """Like the renderer, with buffers of its own."""
+        self._renderers = [FaceRenderer(model, generator, metrics) for _ in range(workers)]
+        """Each with buffers of its own."""
+        self._preparer = ReferencePreparer(FaceRenderer(model, generator))
         self._metrics = metrics
         self._mark = mark
+        self._now_ns = now_ns
+        self._batcher: Batcher[RenderLane, _Begun] = Batcher(largest=generator.largest_batch)
+        self._beginning = 0
+        """Frames whose conditions are being drawn."""
+        self._generating = False
         self._lanes: deque[RenderLane] = deque()
         self._wake = threading.Condition()
         self._running = False
@@ -104,19 +80,21 @@ class RenderEngine:
     def start(self) -> None:
         """Compile, run everything once and start the workers. Blocks until ready."""
         cv2.setNumThreads(1)
-        self._renderer.warm_up()
+        self._renderers[0].warm_up()
         self._running = True
-        for name, next_work in (("render", self._next_frame), ("prepare", self._next_preparation)):
-            thread = threading.Thread(target=self._run, args=[next_work], name=name, daemon=True)
+        for renderer in self._renderers:
+            thread = threading.Thread(target=self._run, args=[renderer], name="render", daemon=True)
             thread.start()
             self._threads.append(thread)
+        self._preparer.start()
 
     def close(self) -> None:
-        """Stop the workers and release the generator. Blocks for one frame or reference."""
+        """Stop the workers and release the generator. Blocks for one batch or reference."""
         with self._wake:
             self._running = False
             self._lanes.clear()
             self._wake.notify_all()
+        self._preparer.close()
         for thread in self._threads:
             thread.join()
         self._threads.clear()
@@ -124,8 +102,7 @@ class RenderEngine:
 
     def open_lane(self) -> RenderLane:
         """A slot for one more party."""
-        maker = PictureMaker(self._renderer, metrics=self._metrics, mark=self._mark)
-        lane = RenderLane(self, maker)
+        lane = RenderLane(self, PictureMaker(metrics=self._metrics, mark=self._mark))
         with self._wake:
             self._lanes.append(lane)
         return lane
@@ -135,11 +112,12 @@ class RenderEngine:
         with self._wake:
             lane.closed = True
             lane.frame = None
-            lane.preparations.clear()
+            self._batcher.leave(lane)
             if lane in self._lanes:
                 self._lanes.remove(lane)
+        self._preparer.leave(lane)
 
-    def put_frame(self, lane: RenderLane, frame: _Frame) -> None:
+    def put_frame(self, lane: RenderLane, frame: LaneFrame) -> None:
         """See `RenderLane.render`."""
         with self._wake:
             if lane.closed:
@@ -147,68 +125,131 @@ class RenderEngine:
             if lane.frame is not None:
                 self._metrics.count("frames_dropped", "render")
             lane.frame = frame
-            self._wake.notify_all()
+            self._wake.notify()
 
-    def put_preparation(self, lane: RenderLane, preparation: _Preparation) -> bool:
+    def put_preparation(self, lane: RenderLane, preparation: Preparation) -> bool:
         """See `RenderLane.prepare`."""
-        with self._wake:
-            if lane.closed or len(lane.preparations) >= MAX_WAITING_REFERENCES:
-                return False
-            lane.preparations.append(preparation)
-            self._wake.notify_all()
-            return True
+        return self._preparer.put(lane, preparation)
 
-    def _run(self, next_work: Callable[[], Work | None]) -> None:
+    def _run(self, renderer: FaceRenderer) -> None:
         """A worker's thread: wait for work and do it, until the end."""
         while True:
             with self._wake:
-                work = next_work() if self._running else None
+                work = self._next_work(renderer)
                 while work is None:
                     if not self._running:
                         return
-                    self._wake.wait()
-                    work = next_work()
+                    self._wake.wait(self._patience_seconds())
+                    work = self._next_work(renderer)
+                if self._has_work():
+                    self._wake.notify()
             work()
 
-    def _next_frame(self) -> Work | None:
-        """The frame to render next, parties taking turns."""
-        for lane in self._lanes:
-            if lane.frame is not None:
-                frame, lane.frame = lane.frame, None
-                self._lanes.remove(lane)
-                self._lanes.append(lane)
-                return partial(self._render, lane, frame)
-        return None
+    def _next_work(self, renderer: FaceRenderer) -> _Work | None:
+        """A batch that is due before conditions of further frames, parties taking turns."""
+        if not self._running:
+            return None
+        if not self._generating:
+            batch = self._batcher.take(self._now_ns())
+            self._drop(batch)
+            if batch.frames:
+                self._generating = True
+                return partial(self._generate, batch.frames)
+        lane = self._next_lane()
+        if lane is None or lane.frame is None:
+            return None
+        frame, lane.frame, lane.busy = lane.frame, None, True
+        self._lanes.remove(lane)
+        self._lanes.append(lane)
+        self._beginning += 1
+        return partial(self._begin, lane, frame, renderer)
 
-    def _next_preparation(self) -> Work | None:
-        for lane in self._lanes:
-            if lane.preparations:
-                return partial(self._prepare, lane, lane.preparations.popleft())
-        return None
+    def _next_lane(self) -> RenderLane | None:
+        """Whose frame to begin. In the slots the newest wins, so no more than a batch is begun."""
+        if self._beginning + len(self._batcher) >= self._batcher.largest:
+            return None
+        ready = (lane for lane in self._lanes if lane.frame is not None and not lane.busy)
+        return next(ready, None)
 
-    def _render(self, lane: RenderLane, frame: _Frame) -> None:
+    def _has_work(self) -> bool:
+        """Whether there is something for another worker: to do, or to wait for."""
+        waits = not self._generating and len(self._batcher) > 0
+        return waits or self._next_lane() is not None
+
+    def _patience_seconds(self) -> float | None:
+        """Until a batch closes that has begun to collect."""
+        now_ns = self._now_ns()
+        due_ns = None if self._generating else self._batcher.due_ns(now_ns)
+        return None if due_ns is None else (due_ns - now_ns) / 1e9
+
+    def _drop(self, batch: Batch[RenderLane, _Begun]) -> None:
+        for one in batch.stale:
+            self._metrics.count("frames_dropped", "stale")
+            one.lane.busy = False
+
+    def _begin(self, lane: RenderLane, frame: LaneFrame, renderer: FaceRenderer) -> None:
+        begun: BegunFrame | None = None
         try:
-            picture = lane.maker.make(frame.request)
+            begun = lane.maker.begin(frame.request, renderer)
         except Exception as error:  # a worker outlives whatever one frame does to it
-            if not lane.closed:
-                frame.on_failure(_explained(error))
-            return
-        if not lane.closed:
-            frame.on_picture(picture)
+            _tell_failure(lane, frame, error)
+        with self._wake:
+            self._beginning -= 1
+            if begun is None or lane.closed:
+                lane.busy = False
+                return
+            now_ns = self._now_ns()
+            self._batcher.put(
+                lane,
+                (frame, begun),
+                size=len(begun.inputs),
+                now_ns=now_ns,
+                deadline_ns=now_ns + FRAME_LIFE_NS,
+            )
 
-    def _prepare(self, lane: RenderLane, preparation: _Preparation) -> None:
+    def _generate(self, batch: Sequence[_Waiting]) -> None:
+        started_ns = self._now_ns()
+        inputs = [one for waiting in batch for one in waiting.frame[1].inputs]
+        self._metrics.count("batches", str(len(inputs)))
+        results = self._pictures(batch, inputs)
+        took_ms = (self._now_ns() - started_ns) / 1e6
+        with self._wake:
+            self._generating = False
+            if self._has_work():
+                self._wake.notify()
+        for waiting, result in zip(batch, results, strict=True):
+            self._metrics.observe_ms(Stage.BATCH, (started_ns - waiting.since_ns) / 1e6)
+            self._metrics.observe_ms(Stage.GENERATE, took_ms)
+            self._finish(waiting, result)
+
+    def _pictures(
+        self, batch: Sequence[_Waiting], inputs: Sequence[FrameInput]
+    ) -> list[list[Image] | Exception]:
+        """Of each frame, or what went wrong with it: one that fails takes no other with it."""
         try:
-            prepared = self._preparer.prepare(preparation.load())
-        except Exception as error:  # likewise
+            pictures = iter(self._generator.generate_batch(inputs))
+            return [[next(pictures) for _ in waiting.frame[1].inputs] for waiting in batch]
+        except Exception as error:
+            if len(batch) == 1:
+                return [error]
+        self._metrics.count("batches_split")
+        return [self._pictures([one], one.frame[1].inputs)[0] for one in batch]
+
+    def _finish(self, waiting: _Waiting, result: list[Image] | Exception) -> None:
+        lane, (frame, begun) = waiting.lane, waiting.frame
+        try:
+            if isinstance(result, Exception):
+                raise result
+            picture = lane.maker.finish(begun, result)
+        except Exception as error:
+            _tell_failure(lane, frame, error)
+        else:
             if not lane.closed:
-                preparation.on_failure(_explained(error))
-            return
-        if not lane.closed:
-            preparation.on_prepared(prepared)
+                frame.on_picture(picture)
+        with self._wake:
+            lane.busy = False
 
 
-def _explained(error: Exception) -> KilocallError:
-    if isinstance(error, KilocallError):
-        return error
-    _log.error("the renderer failed", exc_info=error)
-    return InferenceError(f"{type(error).__name__} while rendering: {error}")
+def _tell_failure(lane: RenderLane, frame: LaneFrame, error: Exception) -> None:
+    if not lane.closed:
+        frame.on_failure(explained(error))

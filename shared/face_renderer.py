@@ -9,6 +9,7 @@ import numpy as np
 from shared.conditions import ConditionRenderer, ReferenceView
 from shared.face_model import FaceModel
 from shared.features import Features
+from shared.frame_input import FrameInput
 from shared.generator import Generator
 from shared.metrics import Metrics, Stage
 from shared.parameters import (
@@ -67,6 +68,22 @@ class FaceRenderer:
         features = self.generator.prepare(reference.image, own)
         return PreparedReference(reference=reference, neutral=neutral, view=view, features=features)
 
+    def condition(
+        self,
+        prepared: PreparedReference,
+        parameters: FaceParameters,
+        past: Sequence[FaceParameters] = (),
+    ) -> FrameInput:
+        """What the generator takes for a frame; `past` as in `render`."""
+        with self._metrics.timed(Stage.CONDITION):
+            return FrameInput(
+                features=prepared.features,
+                conditions=self._conditions.render(
+                    self._vertices(prepared, parameters), prepared.view
+                ),
+                past_pncc=self._past_pncc(prepared, parameters, past),
+            )
+
     def render(
         self,
         prepared: PreparedReference,
@@ -78,13 +95,9 @@ class FaceRenderer:
         `past`: the frames shown 40, 80 ... ms before, the newest first; only a generator with
         history looks at them, and takes the oldest again where some are missing.
         """
-        with self._metrics.timed(Stage.CONDITION):
-            conditions = self._conditions.render(
-                self._vertices(prepared, parameters), prepared.view
-            )
-            past_pncc = self._past_pncc(prepared, parameters, past)
+        frame = self.condition(prepared, parameters, past)
         with self._metrics.timed(Stage.GENERATE):
-            return self.generator.generate(prepared.features, conditions, past_pncc)
+            return self.generator.generate(frame.features, frame.conditions, frame.past_pncc)
 
     def render_mixture(
         self,
@@ -94,14 +107,10 @@ class FaceRenderer:
     ) -> Image:
         """The cross-fade of pictures against one or two references; weights sum to 1."""
         shown = [(prepared, weight) for prepared, weight in weighted if weight > 0]
-        picture = self.render(shown[0][0], parameters, past)
-        total = shown[0][1]
-        for prepared, weight in shown[1:]:
-            total += weight
-            other = self.render(prepared, parameters, past)
-            mixed = cv2.addWeighted(picture, 1 - weight / total, other, weight / total, 0)
-            picture = np.asarray(mixed, np.uint8)
-        return picture
+        return mixture(
+            [self.render(prepared, parameters, past) for prepared, _ in shown],
+            [weight for _, weight in shown],
+        )
 
     def warm_up(self) -> None:
         """Compile kernels and run the networks once, before the service says it is ready."""
@@ -143,3 +152,13 @@ class FaceRenderer:
                 for frame in newest_first[:history]
             ]
         )
+
+
+def mixture(pictures: Sequence[Image], weights: Sequence[float]) -> Image:
+    """The weighted mean of pictures (H, W, 3), at least one; weights above 0 sum to 1."""
+    picture, total = pictures[0], weights[0]
+    for other, weight in zip(pictures[1:], weights[1:], strict=True):
+        total += weight
+        mixed = cv2.addWeighted(picture, 1 - weight / total, other, weight / total, 0)
+        picture = np.asarray(mixed, np.uint8)
+    return picture

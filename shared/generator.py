@@ -1,5 +1,6 @@
 """A generator: from a reference's features and a frame's conditions to a picture."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -8,6 +9,7 @@ from shared.conditions import Channel
 from shared.errors import ArtifactError
 from shared.face_model import FaceModel
 from shared.features import Features
+from shared.frame_input import FrameInput
 from shared.onnx_generator import OnnxGenerator
 from shared.parameters import FloatArray, Image
 from shared.shipped_generators import SHIPPED_BUNDLES, WARP
@@ -37,6 +39,10 @@ class Generator(Protocol):
     def history(self) -> int:
         """Past frames k, 40 ms apart, whose pncc it takes."""
 
+    @property
+    def largest_batch(self) -> int:
+        """Pictures that are made sooner together than one by one; 1 where none are."""
+
     def prepare(self, image: Image, conditions: FloatArray) -> Features:
         """Once per reference: its picture (H, W, 3) and its own conditions (C, h, w)."""
 
@@ -48,6 +54,9 @@ class Generator(Protocol):
         With history k > 0 also the past pncc (3k, h, w), the newest first. Raises
         InferenceError when a network fails or returns numbers that are not finite.
         """
+
+    def generate_batch(self, frames: Sequence[FrameInput]) -> list[Image]:
+        """What `generate` makes of each, any number of them; raises as it does, for all."""
 
     def close(self) -> None:
         """Release sessions and memory."""

@@ -25,7 +25,12 @@ class Stage(StrEnum):
     DECODE = "decode"
     PLAYOUT = "playout"
     CONDITION = "condition"
+    BATCH = "batch"
+    """Waiting for the generator, and for frames of other calls."""
+
     GENERATE = "generate"
+    """Of the batch that a frame is generated in."""
+
     VIDEO = "video"
     LATENCY = "latency"
     """Not a stage: capture to rebuilt frame handed to the encoder, clocks of both ends compared."""

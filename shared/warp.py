@@ -5,6 +5,8 @@ like the background around it, and a mouth that was shut is dark inside. Teeth, 
 opened and the far side of the head are beyond it.
 """
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 from numba import njit
@@ -12,6 +14,7 @@ from numpy.typing import NDArray
 
 from shared.conditions import Channel
 from shared.features import Features
+from shared.frame_input import FrameInput
 from shared.parameters import CROP_SIZE, FloatArray, Image
 
 _HEAD_MARGIN_PX = 8
@@ -44,6 +47,7 @@ class WarpGenerator:
     name = "warp"
     channels = _CHANNELS
     history = 0
+    largest_batch = 1
 
     def __init__(self, size: int = CROP_SIZE) -> None:
         self.size = size
@@ -92,6 +96,10 @@ class WarpGenerator:
             background, mouth = features.tensors["background"], features.tensors["mouth"]
             _paint_hidden(behind, inside, near, background, mouth, warped)
         return warped
+
+    def generate_batch(self, frames: Sequence[FrameInput]) -> list[Image]:
+        """One after the other: there is nothing that frames share."""
+        return [self.generate(one.features, one.conditions) for one in frames]
 
     def close(self) -> None:
         """Nothing to release."""

@@ -2,12 +2,14 @@
 
 import asyncio
 import threading
+from collections.abc import Sequence
 from typing import Any
 
 from shared.clock import ticks_from_ns
 from shared.conditions import Channel
 from shared.errors import InferenceError
 from shared.features import Features
+from shared.frame_input import FrameInput
 from shared.parameters import CROP_SIZE, FloatArray, Image
 
 
@@ -40,6 +42,7 @@ class FakeGenerator:
     channels = (Channel.DISPLACEMENT,)
     condition_size = (64, 64)
     history = 0
+    largest_batch = 1
 
     def __init__(self) -> None:
         self.gate = threading.Event()
@@ -62,6 +65,9 @@ class FakeGenerator:
             raise InferenceError("the network is broken")
         image: Image = features.tensors["image"].copy()
         return image
+
+    def generate_batch(self, frames: Sequence[FrameInput]) -> list[Image]:
+        return [self.generate(one.features, one.conditions, one.past_pncc) for one in frames]
 
     def close(self) -> None:
         self.closed = True

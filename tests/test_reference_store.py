@@ -66,8 +66,8 @@ class Store:
 
     def work(self) -> None:
         """Do what the worker's thread would."""
-        while (work := self.engine._next_preparation()) is not None:
-            work()
+        while self.engine._preparer.work():
+            pass
 
     def ids(self, set_id: int) -> list[int]:
         return [held.reference.reference_id for held in self.store.of_set(set_id)]

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from receiver.picture_maker import PictureMaker, RebuiltPicture, RenderRequest
-from receiver.renderer import MAX_WAITING_REFERENCES, RenderEngine, RenderLane
+from receiver.render_lane import MAX_WAITING_REFERENCES, RenderLane
+from receiver.renderer import RenderEngine
 from shared import bar_code
 from shared.errors import BitstreamError, InferenceError, KilocallError
 from shared.face_model import FaceModel
@@ -153,9 +154,14 @@ def test_a_slow_reference_does_not_hold_up_frames(engine: Engine) -> None:
     assert isinstance(engine.result(), PreparedReference)
 
 
+def made(maker: PictureMaker, request: RenderRequest, renderer: FaceRenderer) -> RebuiltPicture:
+    begun = maker.begin(request, renderer)
+    return maker.finish(begun, renderer.generator.generate_batch(begun.inputs))
+
+
 def test_a_new_set_fades_in_over_200_ms() -> None:
     renderer = FaceRenderer(FaceModel.load(), FakeGenerator())
-    maker = PictureMaker(renderer, metrics=Metrics())
+    maker = PictureMaker(metrics=Metrics())
     old = renderer.prepare(face_reference(face_parameters(), set_id=1, seed=1))
     new = renderer.prepare(face_reference(face_parameters(), set_id=2, seed=2))
 
@@ -163,7 +169,7 @@ def test_a_new_set_fades_in_over_200_ms() -> None:
         request = RenderRequest(
             references=(reference,), parameters=face_parameters(), now_ns=now_ms * MS
         )
-        return maker.make(request).planar[:256].astype(float)
+        return made(maker, request, renderer).planar[:256].astype(float)
 
     before = luma(old, 0)
     fading = [luma(new, 40 + ms) for ms in (0, 100, 200)]
@@ -174,11 +180,11 @@ def test_a_new_set_fades_in_over_200_ms() -> None:
 
 def test_the_capture_time_can_be_read_from_the_picture() -> None:
     renderer = FaceRenderer(FaceModel.load(), FakeGenerator())
-    maker = PictureMaker(renderer, metrics=Metrics(), mark=bar_code.draw)
+    maker = PictureMaker(metrics=Metrics(), mark=bar_code.draw)
     reference = renderer.prepare(face_reference(face_parameters()))
     request = RenderRequest(
         references=(reference,), parameters=face_parameters(capture_time=123_456), now_ns=0
     )
-    picture = maker.make(request)
+    picture = made(maker, request, renderer)
     assert picture.planar.shape == (384, 256)
     assert bar_code.read(picture.planar[:256]) == 123_456
