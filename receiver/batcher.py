@@ -91,8 +91,11 @@ class Batcher(Generic[LaneT, FrameT]):
         left = self._waiting.pop(lane, None)
         return None if left is None else left.frame
 
-    def due_ns(self, now_ns: int) -> int | None:
-        """When the next batch begins as things stand, `now_ns` or later; None: nothing waits."""
+    def due_ns(self, now_ns: int, *, more: bool = False) -> int | None:
+        """When the next batch begins as things stand, `now_ns` or later; None: nothing waits.
+
+        `more`: frames are on their way here, whatever the lanes' rhythm says.
+        """
         if not self._waiting:
             return None
         if sum(one.size for one in self._waiting.values()) >= self.largest:
@@ -100,12 +103,11 @@ class Batcher(Generic[LaneT, FrameT]):
         close_ns = min(
             min(one.since_ns + self._patience_ns, one.deadline_ns) for one in self._waiting.values()
         )
-        if close_ns <= now_ns or not self._is_expected(now_ns, close_ns):
-            return now_ns
-        return close_ns
+        waits = more or self._is_expected(now_ns, close_ns)
+        return close_ns if waits and close_ns > now_ns else now_ns
 
-    def take(self, now_ns: int) -> Batch[LaneT, FrameT]:
-        """The batch that is due, and what came too late for it.
+    def take(self, now_ns: int, *, more: bool = False) -> Batch[LaneT, FrameT]:
+        """The batch that is due (`more` as in `due_ns`), and what came too late for it.
 
         Lanes that were served longest ago go first, so that while a lane waits no other one
         goes twice. A frame larger than `largest` goes alone.
@@ -113,7 +115,7 @@ class Batcher(Generic[LaneT, FrameT]):
         stale = tuple(one for one in self._waiting.values() if one.deadline_ns < now_ns)
         for one in stale:
             del self._waiting[one.lane]
-        due_ns = self.due_ns(now_ns)
+        due_ns = self.due_ns(now_ns, more=more)
         if due_ns is None or due_ns > now_ns:
             return Batch(frames=(), stale=stale)
         taken: list[WaitingFrame[LaneT, FrameT]] = []

@@ -150,7 +150,7 @@ class RenderEngine:
         if not self._running:
             return None
         if not self._generating:
-            batch = self._batcher.take(self._now_ns())
+            batch = self._batcher.take(self._now_ns(), more=self._more_come())
             self._drop(batch)
             if batch.frames:
                 self._generating = True
@@ -171,6 +171,10 @@ class RenderEngine:
         ready = (lane for lane in self._lanes if lane.frame is not None and not lane.busy)
         return next(ready, None)
 
+    def _more_come(self) -> bool:
+        """Whether conditions of further frames are being drawn, or will be now."""
+        return self._beginning > 0 or self._next_lane() is not None
+
     def _has_work(self) -> bool:
         """Whether there is something for another worker: to do, or to wait for."""
         waits = not self._generating and len(self._batcher) > 0
@@ -178,8 +182,10 @@ class RenderEngine:
 
     def _patience_seconds(self) -> float | None:
         """Until a batch closes that has begun to collect."""
+        if self._generating:
+            return None
         now_ns = self._now_ns()
-        due_ns = None if self._generating else self._batcher.due_ns(now_ns)
+        due_ns = self._batcher.due_ns(now_ns, more=self._more_come())
         return None if due_ns is None else (due_ns - now_ns) / 1e9
 
     def _drop(self, batch: Batch[RenderLane, _Begun]) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from shared.clock import ticks_from_ns
@@ -42,14 +42,20 @@ class FakeGenerator:
     channels = (Channel.DISPLACEMENT,)
     condition_size = (64, 64)
     history = 0
-    largest_batch = 1
 
-    def __init__(self) -> None:
+    def __init__(self, *, largest_batch: int = 1) -> None:
+        self.largest_batch = largest_batch
         self.gate = threading.Event()
         """Cleared, `generate` waits."""
         self.gate.set()
         self.broken = False
         """`generate` raises InferenceError."""
+        self.cursed: Features | None = None
+        """`generate` raises InferenceError for these alone."""
+        self.on_batch: Callable[[], object] = lambda: None
+        """Called while a batch is generated."""
+        self.batches: list[int] = []
+        """How many pictures each took."""
         self.generated = 0
         self.closed = False
 
@@ -61,12 +67,14 @@ class FakeGenerator:
     ) -> Image:
         self.gate.wait()
         self.generated += 1
-        if self.broken:
+        if self.broken or features is self.cursed:
             raise InferenceError("the network is broken")
         image: Image = features.tensors["image"].copy()
         return image
 
     def generate_batch(self, frames: Sequence[FrameInput]) -> list[Image]:
+        self.batches.append(len(frames))
+        self.on_batch()
         return [self.generate(one.features, one.conditions, one.past_pncc) for one in frames]
 
     def close(self) -> None:

@@ -178,6 +178,16 @@ def test_a_frame_waits_for_one_that_is_about_to_come_and_no_other() -> None:
     assert {one.lane for one in near.take(now_ns + 3 * MS).frames} == {0, 1}
 
 
+def test_a_frame_waits_for_those_on_their_way_but_not_longer() -> None:
+    batcher = ticking({0: 0})
+    now_ns = 3 * PERIOD_NS
+    batcher.put(0, 1, now_ns=now_ns, deadline_ns=NEVER)
+    assert batcher.due_ns(now_ns, more=True) == now_ns + PATIENCE_NS
+    assert batcher.due_ns(now_ns) == now_ns
+    assert not batcher.take(now_ns, more=True).frames
+    assert batcher.take(now_ns + PATIENCE_NS, more=True).frames
+
+
 def test_a_call_that_has_left_or_fallen_silent_is_not_waited_for() -> None:
     now_ns = 3 * PERIOD_NS
     batcher = ticking({0: 0, 1: 3 * MS})
