@@ -8,6 +8,7 @@
     |  +- MissingBaseError  predicted from a message not held; the receiver asks for a refresh
     |  +- VersionError      a peer of another protocol version; the session ends with a `bye`
     +- InferenceError (RuntimeError) a network failed; the frame is concealed, many end the session
+    |  +- DeviceMemoryError  the device's memory is full; no further call is taken, others go on
     +- SignalingError a WHIP or WHEP request; answered with `status` and its text
 
 Messages say what was found, then what is allowed, without a final full stop.
@@ -44,6 +45,10 @@ class VersionError(BitstreamError):
 
 class InferenceError(KilocallError, RuntimeError):
     """A network failed to run or returned numbers that are not finite."""
+
+
+class DeviceMemoryError(InferenceError):
+    """The memory of the device that runs the networks is full."""
 
 
 class SignalingError(KilocallError):

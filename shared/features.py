@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
+from shared.inference.session import Tensor
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Features:
     """A reference as its generator wants it; opaque to everybody else."""
 
-    tensors: Mapping[str, np.ndarray]
-    """Named arrays, read only."""
+    tensors: Mapping[str, Tensor]
+    """Named arrays, read only, or what the generator's device keeps in place of them."""

@@ -1,19 +1,24 @@
 """A generator: from a reference's features and a frame's conditions to a picture."""
 
+import logging
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from shared.bundle import MANIFEST_NAME, load_bundle
+from shared.bundle import MANIFEST_NAME, Bundle, load_bundle
 from shared.conditions import Channel
-from shared.errors import ArtifactError
+from shared.errors import ArtifactError, ConfigError, InferenceError
 from shared.face_model import FaceModel
 from shared.features import Features
 from shared.frame_input import FrameInput
+from shared.inference.devices import BEST_FIRST, Device, OpenBackend, open_backend
 from shared.onnx_generator import OnnxGenerator
 from shared.parameters import FloatArray, Image
 from shared.shipped_generators import SHIPPED_BUNDLES, WARP
 from shared.warp import WarpGenerator
+
+_log = logging.getLogger(__name__)
 
 
 class Generator(Protocol):
@@ -62,22 +67,60 @@ class Generator(Protocol):
         """Release sessions and memory."""
 
 
-def load_generator(name_or_folder: str | Path, *, threads: int = 1) -> Generator:
+def load_generator(
+    name_or_folder: str | Path,
+    *,
+    threads: int = 1,
+    device: Device = Device.CPU,
+    engines: Path | None = None,
+) -> Generator:
     """`warp`, a bundle that comes with Kilocall by name, or a bundle's folder.
 
-    Raises ArtifactError when it is none of these or its bundle does not check.
+    Args:
+        name_or_folder: which.
+        threads: of one network on the CPU.
+        device: what runs a bundle. AUTO takes the best there is, and logs why others are not.
+        engines: folder of TensorRT's engines, in place of the usual one.
+
+    Raises ArtifactError when it is none of these or its bundle does not check; ConfigError and
+    InferenceError when the device that is asked for does not run it.
     """
     if str(name_or_folder) == WARP:
+        if device not in (Device.AUTO, Device.CPU):
+            raise ConfigError(f"device {device} with {WARP}, which runs on the CPU alone")
         return WarpGenerator()
     folder = find_bundle(name_or_folder)
     bundle = load_bundle(folder)
     trained, ours = bundle.manifest.face_model_version, FaceModel.load().version
     if trained != ours:
         raise ArtifactError(f"{folder}: trained with face model {trained}, this program has {ours}")
+    open_one = partial(open_backend, threads=threads, engines=engines)
     try:
-        return OnnxGenerator(bundle, threads=threads)
+        return _on_device(bundle, device, open_one)
     except ArtifactError as err:
         raise ArtifactError(f"{folder}: {err}") from err
+
+
+def _on_device(bundle: Bundle, device: Device, open_one: OpenBackend) -> Generator:
+    """On the device, or on the best that runs the bundle for AUTO."""
+    name = bundle.manifest.name
+    for candidate in BEST_FIRST if device is Device.AUTO else (device,):
+        try:
+            backend = open_one(candidate)
+            generator = OnnxGenerator(bundle, backend=backend)
+        except (ConfigError, InferenceError) as err:
+            if candidate is device or candidate is BEST_FIRST[-1]:
+                raise
+            _log.info("%s is passed over for %s: %s", candidate, name, err)
+            continue
+        _log.info(
+            "%s runs on %s, up to %d pictures at a time",
+            name,
+            backend.description,
+            backend.largest_batch,
+        )
+        return generator
+    raise AssertionError("no device is left")
 
 
 def find_bundle(name_or_folder: str | Path) -> Path:
