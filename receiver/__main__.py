@@ -15,6 +15,7 @@ from receiver.server import certificate_files, links, listen, page_addresses, se
 from receiver.settings import ReceiverSettings
 from receiver.tokens import Grant, TokenAuthority, load_or_create_secret
 from shared.errors import ConfigError, KilocallError
+from shared.inference.device import Device
 
 SELF_SIGNED = "self-signed"
 
@@ -46,6 +47,12 @@ def serve_command(
         str | None, typer.Option(help="warp, an embedded bundle's name, or a bundle's folder.")
     ] = None,
     threads: Annotated[int | None, typer.Option(help="Threads of one network.")] = None,
+    device: Annotated[
+        Device | None, typer.Option(help="What runs a bundle; auto: the best there is.")
+    ] = None,
+    max_calls: Annotated[
+        int | None, typer.Option(help="Parties whose picture is rebuilt at one time.")
+    ] = None,
     picture_hop_max_bps: Annotated[
         int | None, typer.Option(help="Ceiling in bit/s of the video to each viewer.")
     ] = None,
@@ -70,6 +77,8 @@ def serve_command(
         tls_key=tls_key,
         generator=generator,
         threads=threads,
+        device=device,
+        max_calls=max_calls,
         picture_hop_max_bps=picture_hop_max_bps,
         draw_capture_time=draw_capture_time or None,
         trace=trace,

@@ -75,6 +75,8 @@ def create_app(
         assert isinstance(error, SignalingError)
         metrics.count("refused", str(error.status))
         headers = {"WWW-Authenticate": "Bearer"} if error.status == 401 else {}
+        if error.retry_after_seconds is not None:
+            headers["Retry-After"] = str(error.retry_after_seconds)
         if error.status == 413:
             # The rest of the body is not read, so nothing can follow on this connection.
             headers["Connection"] = "close"

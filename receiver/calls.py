@@ -5,8 +5,9 @@ import logging
 import secrets
 import time
 from collections.abc import Callable
+from functools import partial
 
-from receiver.published_stream import OpenStream
+from receiver.published_stream import OpenStream, PublishedStream, PublisherLink
 from receiver.rooms import Role, Rooms, Seat
 from receiver.session import Session
 from receiver.status_message import PlayerStatus
@@ -36,11 +37,14 @@ class Calls:
         describe: DescribeStatus,
         clock: Clock,
         metrics: Metrics,
+        admit: Callable[[], None] = lambda: None,
         ice_servers: tuple[IceServer, ...] = (),
         turn: TurnSecret | None = None,
         max_rooms: int = 64,
         fallback_video_max_bps: int = 300_000,
     ) -> None:
+        """`admit()` raises SignalingError when no more pictures can be rebuilt."""
+        self._admit = admit
         self._ice_servers = ice_servers
         self._turn = turn
         self._open_stream = open_stream
@@ -77,7 +81,7 @@ class Calls:
         session = WhipSession(
             _session_id(),
             seat,
-            open_stream=self._open_stream,
+            open_stream=partial(self._admitted, seat),
             clock=self._clock,
             metrics=self._metrics,
             ice_servers=self.ice_servers(seat.party),
@@ -126,6 +130,12 @@ class Calls:
         for session in self.sessions:
             session.end(ByeReason.SHUTDOWN)
         await asyncio.gather(*self._closing, return_exceptions=True)
+
+    def _admitted(self, seat: Seat, link: PublisherLink) -> PublishedStream:
+        """A stream for a seat; one that replaces another is no party more."""
+        if self._rooms.session_at(seat) is None:
+            self._admit()
+        return self._open_stream(link)
 
     def _check(self, seat: Seat) -> None:
         if self._shut:

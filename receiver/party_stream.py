@@ -97,7 +97,12 @@ class PartyStream:
             link, decoder=self._decoder, metrics=metrics, settings=settings.reports
         )
         self._references = ReferenceStore(
-            lane=self._lane, metrics=metrics, post=self._post, on_held=self._feedback.tell_held
+            lane=self._lane,
+            metrics=metrics,
+            post=self._post,
+            on_held=self._feedback.tell_held,
+            # It comes back and is refused with a time to wait, until another call has ended.
+            on_refused=lambda: link.end(ByeReason.OTHER),
         )
         self._pictures = PictureStream(
             engine=engine,

@@ -50,13 +50,20 @@ class ReceiverPipeline:
         self.metrics = Metrics()
         self._engine = RenderEngine(
             FaceModel.load(),
-            load_generator(settings.generator, threads=settings.threads),
+            load_generator(
+                settings.generator,
+                threads=settings.threads,
+                device=settings.device,
+                engines=settings.engine_folder,
+            ),
             metrics=self.metrics,
+            max_calls=settings.max_calls,
             mark=bar_code.draw if settings.draw_capture_time else None,
         )
         reporter = StatusReporter(clock=self._clock)
         self.calls = Calls(
             open_stream=self._open_stream,
+            admit=self._engine.admit,
             describe=reporter.describe,
             clock=self._clock,
             metrics=self.metrics,

@@ -2,16 +2,19 @@
 
 import threading
 from collections import OrderedDict, deque
+from collections.abc import Callable
 
 from receiver.render_lane import MAX_WAITING_REFERENCES, Preparation, RenderLane, explained
+from shared.errors import DeviceMemoryError
 from shared.face_renderer import FaceRenderer
 
 
 class ReferencePreparer:
     """Prepares references in the order in which they came, parties taking turns."""
 
-    def __init__(self, renderer: FaceRenderer) -> None:
-        """`renderer`: of this thread alone."""
+    def __init__(self, renderer: FaceRenderer, *, on_full: Callable[[], None]) -> None:
+        """`renderer`: of this thread alone; `on_full`: a reference found the device full."""
+        self._on_full = on_full
         self._renderer = renderer
         self._waiting: OrderedDict[RenderLane, deque[Preparation]] = OrderedDict()
         """Lanes that have any."""
@@ -61,6 +64,10 @@ class ReferencePreparer:
                 self._waiting[lane] = waiting
         try:
             prepared = self._renderer.prepare(preparation.load())
+        except DeviceMemoryError as error:
+            self._on_full()
+            if not lane.closed:
+                preparation.on_failure(error)
         except Exception as error:  # the thread outlives whatever one reference does to it
             if not lane.closed:
                 preparation.on_failure(explained(error))

@@ -10,7 +10,7 @@ from functools import partial
 
 from receiver.render_lane import RenderLane
 from shared.control_message import ReferenceBegin, ReferenceChunk, ReferenceEnd
-from shared.errors import BitstreamError, KilocallError
+from shared.errors import BitstreamError, DeviceMemoryError, KilocallError
 from shared.face_renderer import PreparedReference
 from shared.limits import REFERENCES_PER_MINUTE, REFERENCES_PER_SET_MAX
 from shared.metrics import Metrics
@@ -34,15 +34,18 @@ class ReferenceStore:
         metrics: Metrics,
         post: Callable[..., None],
         on_held: Callable[[int, int], None],
+        on_refused: Callable[[], None] = lambda: None,
     ) -> None:
         """`post(callback, *arguments)` brings results of the worker to the event loop.
 
         `on_held(set_id, reference_id)`: frames can be rendered from this reference.
+        `on_refused`: the device has no room for the first reference of this party.
         """
         self._lane = lane
         self._metrics = metrics
         self._post = post
         self._on_held = on_held
+        self._on_refused = on_refused
         self._assembler = ReferenceAssembler()
         self._identities: dict[int, Identity] = {}
         """Of the sets that references are held or being prepared of; oldest set first."""
@@ -152,8 +155,11 @@ class ReferenceStore:
         self._on_held(reference.set_id, reference.reference_id)
 
     def _drop(self, error: KilocallError) -> None:
-        self._metrics.count("references_dropped", "invalid")
+        is_full = isinstance(error, DeviceMemoryError)
+        self._metrics.count("references_dropped", "device_memory" if is_full else "invalid")
         _log.warning("a reference is dropped: %s", error)
+        if is_full and not any(self._prepared.values()):
+            self._on_refused()
 
     def clear(self) -> None:
         """Forget the person."""

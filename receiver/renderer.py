@@ -19,6 +19,7 @@ from functools import partial
 
 import cv2
 
+from receiver.admission import Admission
 from receiver.batcher import Batch, Batcher, WaitingFrame
 from receiver.picture_maker import BegunFrame, PictureMaker
 from receiver.reference_preparer import ReferencePreparer
@@ -56,6 +57,7 @@ class RenderEngine:
         *,
         metrics: Metrics,
         mark: Callable[[Image, int], None] | None = None,
+        max_calls: int | None = None,
         workers: int | None = None,
         now_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
@@ -71,7 +73,10 @@ class RenderEngine:
             workers = BATCHING_WORKERS if generator.largest_batch > 1 else 1
         self._renderers = [FaceRenderer(model, generator, metrics) for _ in range(workers)]
         """Each with buffers of its own."""
-        self._preparer = ReferencePreparer(FaceRenderer(model, generator))
+        self._preparer = ReferencePreparer(
+            FaceRenderer(model, generator), on_full=self._remember_full
+        )
+        self._admission = Admission(max_calls)
         self._metrics = metrics
         self._mark = mark
         self._now_ns = now_ns
@@ -106,6 +111,19 @@ class RenderEngine:
             thread.join()
         self._threads.clear()
         self._generator.close()
+
+    def admit(self) -> None:
+        """Raises SignalingError(503), counted, when one more party is one too many."""
+        with self._wake:
+            calls = len(self._lanes)
+            reason = self._admission.check(calls)
+        if reason is not None:
+            self._metrics.count("calls_refused", reason)
+            raise self._admission.refuse(reason, calls)
+
+    def _remember_full(self) -> None:
+        with self._wake:
+            self._admission.memory_ran_out(len(self._lanes))
 
     def open_lane(self) -> RenderLane:
         """A slot for one more party."""

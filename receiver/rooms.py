@@ -11,6 +11,9 @@ from shared.errors import SignalingError
 
 PARTIES_PER_ROOM = 2
 
+RETRY_AFTER_SECONDS = 30
+"""What a refused party is told to wait: calls end, but not by the second."""
+
 
 class Role(Enum):
     """What a session is for."""
@@ -50,7 +53,11 @@ class Rooms:
         room = self._rooms.get(seat.room)
         if room is None:
             if len(self._rooms) >= self._max_rooms:
-                raise SignalingError(503, f"{self._max_rooms} rooms are open, no more allowed")
+                raise SignalingError(
+                    503,
+                    f"{self._max_rooms} rooms are open, no more allowed",
+                    retry_after_seconds=RETRY_AFTER_SECONDS,
+                )
         elif seat.party not in room.parties and len(room.parties) >= PARTIES_PER_ROOM:
             raise SignalingError(409, f"room {seat.room} has {PARTIES_PER_ROOM} parties already")
 

@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 
+from shared.inference.device import Device
 from shared.settings import ProcessSettings
 from shared.shipped_generators import default_generator
 from shared.webrtc.ice_servers import IceServer
@@ -72,6 +73,12 @@ class ReceiverSettings(ProcessSettings):
     threads: Annotated[int, Field(ge=1, le=64)] = 1
     """Threads of one network inside the worker."""
 
+    device: Device = Device.AUTO
+    """What runs a bundle: `tensorrt`, `cuda`, `cpu`, or the best of them that is there."""
+
+    engine_folder: Path | None = None
+    """Where TensorRT's engines are kept; ~/.cache/kilocall/engines where none is given."""
+
     picture_hop_max_bps: Annotated[int, Field(ge=100_000, le=10_000_000)] = 500_000
     """Ceiling in bit/s of the rebuilt picture's video to each viewer."""
 
@@ -86,6 +93,10 @@ class ReceiverSettings(ProcessSettings):
 
     max_rooms: Annotated[int, Field(ge=1, le=10_000)] = 16
     """Calls at one time; more are answered 503."""
+
+    max_calls: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    """Parties whose picture is rebuilt at one time; more are answered 503, to try again later.
+    None: as many as the device has memory for."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:

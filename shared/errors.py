@@ -54,6 +54,10 @@ class DeviceMemoryError(InferenceError):
 class SignalingError(KilocallError):
     """A signalling request that is refused, with its HTTP status."""
 
-    def __init__(self, status: int, message: str) -> None:
+    def __init__(
+        self, status: int, message: str, *, retry_after_seconds: int | None = None
+    ) -> None:
+        """`retry_after_seconds`: when the same request may be granted; None: not told."""
         super().__init__(message)
         self.status = status
+        self.retry_after_seconds = retry_after_seconds

@@ -12,7 +12,8 @@ from shared.errors import ArtifactError, ConfigError, InferenceError
 from shared.face_model import FaceModel
 from shared.features import Features
 from shared.frame_input import FrameInput
-from shared.inference.devices import BEST_FIRST, Device, OpenBackend, open_backend
+from shared.inference.device import Device
+from shared.inference.devices import BEST_FIRST, OpenBackend, open_backend
 from shared.onnx_generator import OnnxGenerator
 from shared.parameters import FloatArray, Image
 from shared.shipped_generators import SHIPPED_BUNDLES, WARP

@@ -7,7 +7,7 @@ from typing import Any
 
 from shared.clock import ticks_from_ns
 from shared.conditions import Channel
-from shared.errors import InferenceError
+from shared.errors import DeviceMemoryError, InferenceError
 from shared.features import Features
 from shared.frame_input import FrameInput
 from shared.parameters import CROP_SIZE, FloatArray, Image
@@ -50,6 +50,8 @@ class FakeGenerator:
         self.gate.set()
         self.broken = False
         """`generate` raises InferenceError."""
+        self.full = False
+        """`prepare` raises DeviceMemoryError."""
         self.cursed: Features | None = None
         """`generate` raises InferenceError for these alone."""
         self.on_batch: Callable[[], object] = lambda: None
@@ -60,6 +62,8 @@ class FakeGenerator:
         self.closed = False
 
     def prepare(self, image: Image, conditions: FloatArray) -> Features:
+        if self.full:
+            raise DeviceMemoryError("no room")
         return Features({"image": image})
 
     def generate(

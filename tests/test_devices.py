@@ -13,7 +13,8 @@ from shared.bundle import load_bundle
 from shared.errors import ConfigError, DeviceMemoryError, InferenceError
 from shared.generator import load_generator
 from shared.inference.cuda import open_cuda
-from shared.inference.devices import Device, open_backend
+from shared.inference.device import Device
+from shared.inference.devices import open_backend
 from shared.inference.trt import TensorRtBackend
 from tests import nvidia
 from tests.faces import textured_image

@@ -11,7 +11,7 @@ from shared.conditions import channel_count
 from shared.errors import InferenceError
 from shared.frame_input import FrameInput
 from shared.generator import Generator, load_generator
-from shared.inference.devices import Device
+from shared.inference.device import Device
 from shared.parameters import FloatArray, Image
 from tests import nvidia
 from tests.faces import textured_image

@@ -34,6 +34,8 @@ def test_what_is_wrong_is_one_line() -> None:
         ("TURN_URLS", '["turn:a"]', "turn_urls and turn_secret: one is given, both or none"),
         ("ROOM_CREATION", "me", "room_creation 'me': Input should be 'anyone', 'loopback' or "),
         ("INVITE_MINUTES", "0", "invite_minutes '0': Input should be greater than 0"),
+        ("DEVICE", "gpu", "device 'gpu': Input should be 'auto', 'cpu', 'cuda' or 'tensorrt'"),
+        ("MAX_CALLS", "0", "max_calls '0': Input should be greater than or equal to 1"),
         ("LINK_HOURS", "-1", "link_hours '-1': Input should be greater than 0"),
         ("TURN_CREDENTIAL_MINUTES", "0", "turn_credential_minutes '0': Input should be greater"),
     ],

@@ -48,7 +48,9 @@ class Store:
 
     def __init__(self) -> None:
         self.metrics = Metrics()
-        engine = RenderEngine(FaceModel.load(), FakeGenerator(), metrics=self.metrics)
+        self.generator = FakeGenerator()
+        self.refused = 0
+        engine = RenderEngine(FaceModel.load(), self.generator, metrics=self.metrics)
         self.engine = engine
         self.held: list[tuple[int, int]] = []
         self.store = ReferenceStore(
@@ -56,7 +58,11 @@ class Store:
             metrics=self.metrics,
             post=lambda callback, *arguments: callback(*arguments),
             on_held=lambda set_id, reference_id: self.held.append((set_id, reference_id)),
+            on_refused=self._refuse,
         )
+
+    def _refuse(self) -> None:
+        self.refused += 1
 
     def receive(self, messages: list[KnownMessage], now_ns: int = 0) -> None:
         for message in messages:
@@ -176,3 +182,17 @@ def test_the_person_is_forgotten() -> None:
     store.receive(transfer(1, 0, MEAN_IDENTITY))
     store.store.clear()
     assert store.ids(1) == []
+
+
+def test_a_full_device_ends_a_party_that_has_nothing_and_no_other() -> None:
+    store = Store()
+    store.generator.full = True
+    store.receive(transfer(1, 0, MEAN_IDENTITY))
+    assert store.refused == 1
+    assert store.dropped("device_memory") == 1
+    store.generator.full = False
+    store.receive(transfer(1, 0, MEAN_IDENTITY))
+    store.generator.full = True
+    store.receive(transfer(1, 1, None))
+    assert store.refused == 1
+    assert store.ids(1) == [0]

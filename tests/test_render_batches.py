@@ -2,10 +2,13 @@
 
 from functools import partial
 
+import pytest
+
+from receiver.admission import Admission
 from receiver.picture_maker import RebuiltPicture, RenderRequest
 from receiver.render_lane import RenderLane
 from receiver.renderer import FRAME_LIFE_NS, RenderEngine
-from shared.errors import KilocallError
+from shared.errors import KilocallError, SignalingError
 from shared.face_model import FaceModel
 from shared.face_renderer import PreparedReference
 from shared.metrics import Metrics
@@ -16,7 +19,9 @@ from tests.fakes import FakeClock, FakeGenerator
 class Stepped:
     """An engine without threads: `step` does what the next free worker would."""
 
-    def __init__(self, *, calls: int, largest_batch: int = 16) -> None:
+    def __init__(
+        self, *, calls: int, largest_batch: int = 16, max_calls: int | None = None
+    ) -> None:
         self.generator = FakeGenerator(largest_batch=largest_batch)
         self.metrics, self.clock = Metrics(), FakeClock()
         self.engine = RenderEngine(
@@ -24,6 +29,7 @@ class Stepped:
             self.generator,
             metrics=self.metrics,
             now_ns=self.clock.now_ns,
+            max_calls=max_calls,
             workers=1,
         )
         self.engine._running = True
@@ -199,3 +205,49 @@ def test_a_frame_waits_for_a_call_whose_tick_is_near() -> None:
     stepped.work()
     assert stepped.generator.batches in ([2], [1, 1])
     assert len(stepped.results) == 8
+
+
+def refusal(stepped: Stepped) -> str:
+    with pytest.raises(SignalingError) as caught:
+        stepped.engine.admit()
+    assert (caught.value.status, caught.value.retry_after_seconds) == (503, 30)
+    return str(caught.value)
+
+
+def test_no_more_calls_than_are_allowed() -> None:
+    stepped = Stepped(calls=1, max_calls=2)
+    stepped.engine.admit()
+    other = stepped.engine.open_lane()
+    assert refusal(stepped) == "the pictures of 2 parties are rebuilt here, 2 are allowed"
+    assert stepped.counted("calls_refused", "max_calls") == 1
+    other.close()
+    stepped.engine.admit()
+
+
+def test_a_full_device_takes_no_call_until_one_has_ended_and_the_others_go_on() -> None:
+    stepped = Stepped(calls=3)
+    stepped.generator.full = True
+    failures: list[KilocallError] = []
+    unlucky = stepped.engine.open_lane()
+    load = partial(face_reference, face_parameters())
+    assert unlucky.prepare(load, stepped.prepared.append, failures.append)
+    assert stepped.engine._preparer.work()
+    assert [str(failure) for failure in failures] == ["no room"]
+    unlucky.close()
+    text = "the pictures of 3 parties are rebuilt here, the device's memory is full"
+    assert refusal(stepped) == text
+    assert stepped.counted("calls_refused", "device_memory") == 1
+    for call in range(3):
+        stepped.put(call)
+    stepped.work()
+    assert len(stepped.results) == 3
+    stepped.lanes[0].close()
+    stepped.engine.admit()
+
+
+def test_an_empty_device_is_asked_afresh() -> None:
+    admission = Admission()
+    admission.memory_ran_out(1)
+    assert admission.check(1) == "device_memory"
+    assert admission.check(0) is None
+    assert admission.check(1) is None

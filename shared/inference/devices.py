@@ -1,27 +1,13 @@
 """What runs the networks: the best that this machine has, or what is asked for."""
 
 from collections.abc import Callable
-from enum import StrEnum
 from pathlib import Path
 
 from shared.inference.cuda import open_cuda
+from shared.inference.device import Device
 from shared.inference.ort import CpuBackend, CudaBackend
 from shared.inference.session import Backend
 from shared.inference.trt import OnProgress, TensorRtBackend
-
-
-class Device(StrEnum):
-    """A back end by name."""
-
-    AUTO = "auto"
-    """The best of the others that is there."""
-
-    CPU = "cpu"
-    CUDA = "cuda"
-    """ONNX Runtime on an NVIDIA GPU."""
-
-    TENSORRT = "tensorrt"
-
 
 BEST_FIRST = (Device.TENSORRT, Device.CUDA, Device.CPU)
 

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from shared.errors import ArtifactError
+from shared.errors import ConfigError
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +85,10 @@ class Backend(Protocol):
 
 
 def shape_of(info: TensorInfo, batch: int) -> tuple[int, ...]:
-    """The shape of `batch` rows. Raises ArtifactError when more than the batch is dynamic."""
+    """The shape of `batch` rows. Raises ConfigError when more than the batch is dynamic."""
     rest = [size for size in info.shape[1:] if size is not None]
     if not info.shape or len(rest) != len(info.shape) - 1:
-        raise ArtifactError(
+        raise ConfigError(
             f"tensor {info.name} has the shape {info.shape}, one whose first axis alone is "
             "dynamic is expected"
         )

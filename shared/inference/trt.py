@@ -123,7 +123,7 @@ class _Engine:
         infos = {
             name: TensorInfo(
                 name,
-                (None, *tuple(engine.get_tensor_shape(name))[1:]),
+                (None, *map(_size, tuple(engine.get_tensor_shape(name))[1:])),
                 np.dtype(library.nptype(engine.get_tensor_dtype(name))),
             )
             for name in names
@@ -162,6 +162,10 @@ class _Engine:
         self._graphs.clear()
         self._contexts.clear()
         self._engine = None
+
+
+def _size(size: int) -> int | None:
+    return None if size < 0 else size
 
 
 def _import_library() -> Any:

@@ -1,7 +1,7 @@
 """A receiver in the test's own event loop, with a stream that writes down what it gets."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -107,6 +107,7 @@ async def running_receiver(
     policy: RoomPolicy | None = None,
     turn: TurnSecret | None = None,
     max_rooms: int = 64,
+    admit: Callable[[], None] = lambda: None,
 ) -> AsyncIterator[RunningReceiver]:
     """Serve on a free port of loopback until the block is left.
 
@@ -122,6 +123,7 @@ async def running_receiver(
 
     calls = Calls(
         open_stream=open_stream or record,
+        admit=admit,
         describe=StatusReporter(clock=clock).describe,
         clock=clock,
         metrics=metrics,

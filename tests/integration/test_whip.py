@@ -7,6 +7,7 @@ import httpx
 import msgpack
 import pytest
 
+from receiver.renderer import RenderEngine
 from receiver.rooms import Role
 from sender.whip_client import WhipClient, WhipConnection
 from shared.clock import SystemClock
@@ -18,12 +19,14 @@ from shared.control_message import (
     parse_control,
 )
 from shared.errors import SignalingError
+from shared.face_model import FaceModel
 from shared.limits import CONTROL_MESSAGE_MAX_BYTES
+from shared.metrics import Metrics
 from shared.webrtc.audio import OpusPacket, OpusPacketTrack
 from shared.webrtc.channel import CONTROL, PARAMETERS
 from shared.webrtc.ice_servers import IceServer
 from shared.webrtc.peer import Peer, PeerState
-from tests.fakes import FakeClock
+from tests.fakes import FakeClock, FakeGenerator
 from tests.integration.receiver_process import RunningReceiver, running_receiver, until
 
 SDP = {"Content-Type": "application/sdp"}
@@ -138,6 +141,34 @@ async def test_a_third_party_is_refused_and_nothing_is_left_behind() -> None:
         assert caught.value.status == 409
         assert len(receiver.calls.sessions) == 2
         assert receiver.metrics.snapshot().counters["refused", "409"] == 1
+
+
+async def test_a_party_that_cannot_be_rendered_is_refused_for_a_while_and_others_go_on() -> None:
+    engine = RenderEngine(FaceModel.load(), FakeGenerator(), metrics=Metrics(), max_calls=1)
+    async with (
+        running_receiver(admit=engine.admit) as receiver,
+        await publish(receiver, "ann") as connection,
+    ):
+        lane = engine.open_lane()
+        with pytest.raises(SignalingError, match="answered 503"):
+            await publish(receiver, "bob")
+        peer = Peer()
+        peer.create_channel(CONTROL, lambda message: None)
+        async with httpx.AsyncClient() as client:
+            refused = await client.post(
+                f"{receiver.url}/whip",
+                content=await peer.offer(),
+                headers={**SDP, "Authorization": f"Bearer {receiver.token('bob')}"},
+            )
+        await peer.close()
+        assert refused.status_code == 503
+        assert refused.headers["Retry-After"] == "30"
+        assert refused.text == "the pictures of 1 parties are rebuilt here, 1 are allowed\n"
+        assert connection.state is PeerState.CONNECTED
+        # One that comes back in its own place is no party more.
+        await (await publish(receiver, "ann")).close()
+        lane.close()
+        await (await publish(receiver, "bob")).close()
 
 
 async def test_closing_deletes_the_session() -> None:
