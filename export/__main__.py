@@ -27,6 +27,7 @@ _NETWORK_COMMANDS = {
     "codec-tables": ("export.codec_tables_command", "Train the parameter codec's tables."),
     "train": ("export.training.train_command", "Train a generator, or go on with one."),
     "onnx": ("export.onnx_command", "Write a checkpoint's generator as a bundle."),
+    "tensorrt": ("export.tensorrt_command", "Build a bundle's engines for this machine's GPU."),
     "person-network": ("export.person_weights", "Write the weights of the person network."),
     "verify": ("export.verify_command", "Check a bundle; exit code 1 when something is wrong."),
 }

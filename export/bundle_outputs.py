@@ -1,4 +1,4 @@
-"""A bundle's two graphs, run by ONNX Runtime as they are, without what a call adds."""
+"""A bundle's two graphs, run by a back end as they are, without what a call adds."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,8 @@ import numpy as np
 
 from export.seeded_inputs import InputShapes
 from shared.bundle import Bundle
-from shared.inference.ort import open_session
+from shared.inference.ort import CpuBackend
+from shared.inference.session import Backend
 from shared.onnx_generator import AUDIO, CONDITIONS, IMAGE
 from shared.parameters import FloatArray
 
@@ -25,10 +26,15 @@ class Outputs:
 class BundleGraphs:
     """Both graphs of a checked bundle, open."""
 
-    def __init__(self, bundle: Bundle) -> None:
-        """Raises ArtifactError for a file that is no network."""
-        self._encoder = open_session(bundle.reference_encoder)
-        self._frame = open_session(bundle.frame_generator)
+    def __init__(self, bundle: Bundle, backend: Backend | None = None) -> None:
+        """On ONNX Runtime on the CPU where no back end is given.
+
+        Raises ArtifactError for a file that is no network, ConfigError and InferenceError for
+        one that the back end does not run.
+        """
+        backend = backend or CpuBackend()
+        self._encoder = backend.open(bundle.reference_encoder, is_rare=True)
+        self._frame = backend.open(bundle.frame_generator, largest_batch=backend.largest_batch)
         takes_audio = any(info.name == AUDIO for info in self._frame.inputs)
         self.shapes = InputShapes.of_bundle(bundle.manifest, takes_audio=takes_audio)
 
