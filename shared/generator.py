@@ -89,6 +89,7 @@ def load_generator(
     if str(name_or_folder) == WARP:
         if device not in (Device.AUTO, Device.CPU):
             raise ConfigError(f"device {device} with {WARP}, which runs on the CPU alone")
+        _log.info("%s runs on the CPU", WARP)
         return WarpGenerator()
     folder = find_bundle(name_or_folder)
     bundle = load_bundle(folder)

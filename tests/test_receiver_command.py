@@ -126,6 +126,17 @@ def test_addresses_that_no_link_can_hold_are_one_line(monkeypatch: pytest.Monkey
     assert str(caught.value) == "port 0 is no address for a link, --url is needed"
 
 
+@pytest.mark.usefixtures("_own_secret")
+def test_a_device_that_cannot_be_used_is_told() -> None:
+    with pytest.raises(ConfigError) as caught:
+        CliRunner().invoke(
+            app,
+            ["--port", "0", "--generator", "warp", "--device", "tensorrt"],
+            catch_exceptions=False,
+        )
+    assert str(caught.value) == "device tensorrt with warp, which runs on the CPU alone"
+
+
 def _grant(token: str) -> Grant:
     return TokenAuthority(SECRET.encode()).verify(token)
 
