@@ -5,9 +5,11 @@ from functools import partial
 import pytest
 
 from receiver.admission import Admission
+from receiver.batcher import PATIENCE_NS
 from receiver.picture_maker import RebuiltPicture, RenderRequest
 from receiver.render_lane import RenderLane
-from receiver.renderer import FRAME_LIFE_NS, RenderEngine
+from receiver.render_schedule import FRAME_LIFE_NS
+from receiver.renderer import RenderEngine
 from shared.errors import KilocallError, SignalingError
 from shared.face_model import FaceModel
 from shared.face_renderer import PreparedReference
@@ -32,7 +34,6 @@ class Stepped:
             max_calls=max_calls,
             workers=1,
         )
-        self.engine._running = True
         self.results: list[tuple[int, RebuiltPicture | KilocallError]] = []
         self.lanes: list[RenderLane] = []
         self.prepared: list[PreparedReference] = []
@@ -55,9 +56,9 @@ class Stepped:
         )
 
     def step(self) -> bool:
-        work = self.engine._next_work(self.engine._renderers[0])
+        work = self.engine._schedule.next(self.clock.now_ns())
         if work is not None:
-            work()
+            self.engine._do(work, self.engine._renderers[0])
         return work is not None
 
     def work(self) -> None:
@@ -197,9 +198,9 @@ def test_a_frame_waits_for_a_call_whose_tick_is_near() -> None:
     stepped.put(0)
     stepped.step()
     assert not stepped.step()
-    patience = stepped.engine._patience_seconds()
-    assert patience is not None
-    assert 0 < patience <= 0.004
+    wait_ns = stepped.engine._schedule.wait_ns(stepped.clock.now_ns())
+    assert wait_ns is not None
+    assert 0 < wait_ns <= PATIENCE_NS
     stepped.clock.advance_ms(4)
     stepped.put(1)
     stepped.work()

@@ -107,7 +107,10 @@ class CudaBackend:
             _CUDA_PROVIDER,
             {"device_id": "0", "user_compute_stream": str(stream.handle)},
         )
-        session = _load(self._runtime, name, content, _options(self._runtime), [provider])
+        try:
+            session = _load(self._runtime, name, content, _options(self._runtime), [provider])
+        except ArtifactError as err:  # perhaps no fault of the file: the CPU will tell
+            raise ConfigError(f"{self.description} cannot run this network: {err}") from err
         if session.get_providers()[0] != _CUDA_PROVIDER:
             raise ConfigError(
                 f"ONNX Runtime {self._runtime.__version__} cannot load its CUDA libraries, "
