@@ -106,6 +106,7 @@ def load_generator(
 def _on_device(bundle: Bundle, device: Device, open_one: OpenBackend) -> Generator:
     """On the device, or on the best that runs the bundle for AUTO."""
     name = bundle.manifest.name
+    passed_over: list[tuple[Device, str]] = []
     for candidate in BEST_FIRST if device is Device.AUTO else (device,):
         try:
             backend = open_one(candidate)
@@ -113,8 +114,11 @@ def _on_device(bundle: Bundle, device: Device, open_one: OpenBackend) -> Generat
         except (ConfigError, InferenceError) as err:
             if candidate is device or candidate is BEST_FIRST[-1]:
                 raise
-            _log.info("%s is passed over for %s: %s", candidate, name, err)
+            passed_over.append((candidate, str(err)))
             continue
+        # Told once the choice is made: what no device runs is one error and nothing else.
+        for passed, why in passed_over:
+            _log.info("%s is passed over for %s: %s", passed, name, why)
         _log.info(
             "%s runs on %s, up to %d pictures at a time",
             name,
