@@ -64,6 +64,8 @@ class RenderEngine:
         self._generator = generator
         if workers is None:
             workers = BATCHING_WORKERS if generator.largest_batch > 1 else 1
+        self._limits = ("conditions", "generator") if workers > 1 else ("thread", "thread")
+        """What is busy while conditions are drawn and while pictures are generated."""
         self._renderers = [FaceRenderer(model, generator, metrics) for _ in range(workers)]
         """Each with buffers of its own."""
         self._preparer = ReferencePreparer(
@@ -160,26 +162,30 @@ class RenderEngine:
 
     def _begin(self, lane: RenderLane, frame: LaneFrame, renderer: FaceRenderer) -> None:
         begun: BegunFrame | None = None
+        started_ns = self._now_ns()
         try:
             begun = lane.maker.begin(frame.request, renderer)
         except Exception as error:  # a worker outlives whatever one frame does to it
             _tell_failure(lane, frame, error)
+        now_ns = self._now_ns()
+        self._metrics.count("render_busy_us", self._limits[0], (now_ns - started_ns) // 1000)
         with self._wake:
-            self._schedule.begun(lane, frame, begun, self._now_ns())
+            self._schedule.begun(lane, frame, begun, now_ns)
 
     def _generate(self, batch: Sequence[BatchFrame]) -> None:
         started_ns = self._now_ns()
         inputs = [one for waiting in batch for one in waiting.frame[1].inputs]
         self._metrics.count("batches", str(len(inputs)))
         results = self._pictures(batch, inputs)
-        took_ms = (self._now_ns() - started_ns) / 1e6
+        took_ns = self._now_ns() - started_ns
+        self._metrics.count("render_busy_us", self._limits[1], took_ns // 1000)
         with self._wake:
             self._schedule.generated()
             if self._schedule.has_more:
                 self._wake.notify()
         for waiting, result in zip(batch, results, strict=True):
             self._metrics.observe_ms(Stage.BATCH, (started_ns - waiting.since_ns) / 1e6)
-            self._metrics.observe_ms(Stage.GENERATE, took_ms)
+            self._metrics.observe_ms(Stage.GENERATE, took_ns / 1e6)
             self._finish(waiting, result)
 
     def _pictures(

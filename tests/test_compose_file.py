@@ -13,12 +13,11 @@ from receiver.settings import ReceiverSettings
 from tests.compose_file import FOLDER, example, filled, services, settled, variables
 
 RECEIVERS = ("receiver-cpu", "receiver-gpu")
-_OF_THE_ENGINE = {"KILOCALL_DEVICE", "KILOCALL_ENGINE_CACHE", "KILOCALL_MAX_CALLS"}
 _OF_COMPOSE = {"COMPOSE_PROFILES", "COMPOSE_PROJECT_NAME"}
 
 
 def _settings() -> set[str]:
-    return {f"KILOCALL_{name.upper()}" for name in ReceiverSettings.model_fields} | _OF_THE_ENGINE
+    return {f"KILOCALL_{name.upper()}" for name in ReceiverSettings.model_fields}
 
 
 def test_variables_are_those_of_the_example_with_its_defaults() -> None:

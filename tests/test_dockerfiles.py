@@ -17,7 +17,6 @@ from tests.integration.receiver_process import running_receiver
 ROOT = Path(__file__).parent.parent
 FILES = sorted((ROOT / "docker").glob("*.Dockerfile"))
 SCRIPTS = sorted((ROOT / "docker").rglob("*.sh"))
-_OF_THE_ENGINE = {"KILOCALL_DEVICE", "KILOCALL_ENGINE_CACHE"}
 each_file = pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 
 
@@ -75,7 +74,7 @@ def test_settings_of_an_image_are_the_receivers(path: Path) -> None:
     named = {name for name in environment_of(stages(path)[-1]) if name.startswith("KILOCALL_")}
     known = {f"KILOCALL_{name.upper()}" for name in ReceiverSettings.model_fields}
     assert "KILOCALL_PORT" in named
-    assert named <= known | _OF_THE_ENGINE
+    assert named <= known
 
 
 def test_the_wheel_is_built_in_one_way() -> None:
