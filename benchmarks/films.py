@@ -40,9 +40,16 @@ class ShownPicture:
     time_ns: int
     """When it is shown, monotonic."""
 
-    capture_time: int | None
+    played: PlayedPicture
+    """As it came, with its other times."""
+
     image: Image
     """(S - strip, S, 3): without the bar code."""
+
+    @property
+    def capture_time(self) -> int | None:
+        """By its bar code: ticks, modulo 2^32."""
+        return self.played.capture_time
 
 
 class DrivingRecording:
@@ -93,7 +100,7 @@ def shown_pictures(call: PlayedCall) -> Iterator[ShownPicture]:
     decoder = av.CodecContext.create("libvpx", "r")
     for picture, time_ns in zip(call.pictures, call.picture_times_ns(), strict=True):
         for image in _decode(decoder, picture):
-            yield ShownPicture(time_ns, picture.capture_time, without_strip(image))
+            yield ShownPicture(time_ns, picture, without_strip(image))
 
 
 def _decode(decoder: av.VideoCodecContext, picture: PlayedPicture) -> list[Image]:

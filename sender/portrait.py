@@ -75,9 +75,18 @@ class MovedPortrait:
         vector[_TRANSLATION] = self._rest.translation + motion[_TRANSLATION] * scale
         return FaceParameters.from_vector(vector.astype(np.float32), capture_time=0)
 
+    @property
+    def rest(self) -> FaceParameters:
+        """The picture's own pose and expression, capture time 0."""
+        return self._rest
+
     def render(self, index: int) -> Image:
         """(256, 256, 3) uint8 RGB."""
-        return self._renderer.render(self._prepared, self.parameters(index))
+        return self.draw(self.parameters(index))
+
+    def draw(self, parameters: FaceParameters) -> Image:
+        """The portrait in any pose and expression, (256, 256, 3) uint8 RGB."""
+        return self._renderer.render(self._prepared, parameters)
 
 
 class PortraitSource:
