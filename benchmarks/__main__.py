@@ -11,6 +11,7 @@ from benchmarks import (
     demo,
     everything,
     join,
+    latency,
     quality,
     readme,
     reconstruct,
@@ -28,6 +29,7 @@ app.command("calls")(calls.command)
 app.command("codec")(codec.command)
 app.command("demo")(demo.command)
 app.command("join")(join.command)
+app.command("latency")(latency.command)
 app.command("quality")(quality.command)
 app.command("readme")(readme.command)
 app.command("reconstruct")(reconstruct.command)

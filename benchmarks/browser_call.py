@@ -65,7 +65,15 @@ class BrowserCall:
 
     async def run(self) -> BrowserCallResult:
         """Raises ChildError, DemoError, SignalingError; everything started is ended by then."""
-        from playwright.async_api import async_playwright  # of the developer's extra
+        from playwright.async_api import Error  # of the developer's extra
+
+        try:
+            return await self._run()
+        except Error as error:
+            raise DemoError(f"the browser: {str(error).splitlines()[0]}") from error
+
+    async def _run(self) -> BrowserCallResult:
+        from playwright.async_api import async_playwright
 
         path = find_chromium()
         assert path is not None, "why_no_browser is asked first"
@@ -93,6 +101,8 @@ class BrowserCall:
             first_picture: float | None = None
             while first_picture is None or time.monotonic() - first_picture < self._seconds:
                 await asyncio.sleep(_POLL_SECONDS)
+                if not receiver.is_running:
+                    await receiver.failed()
                 if player.needs_key_picture:
                     await viewer.request_key_picture()
                 if first_picture is None and player.call.pictures:
@@ -112,12 +122,14 @@ class BrowserCall:
         return await Child.start("receiver", arguments, {"KILOCALL_TOKEN_SECRET": self._secret})
 
     async def _enter(self, page: Any, link: str) -> None:
+        from playwright.async_api import TimeoutError as PageTimeoutError
+
         await page.add_init_script(SCRIPT)
         await page.goto(link)
         try:
             await page.wait_for_selector("#retake:enabled", timeout=_FOLLOWED_SECONDS * 1000)
-        except Exception as error:  # Playwright's own, of a package that may be absent
-            raise DemoError(f"the page followed no face within {_FOLLOWED_SECONDS:g} s") from error
+        except PageTimeoutError:
+            raise DemoError(f"the page followed no face in {_FOLLOWED_SECONDS:g} s") from None
         await page.click("#join")
 
     def _token(self, party: str, *, publish: bool) -> str:
