@@ -23,10 +23,14 @@ class SenderKind(StrEnum):
     """A page in Chromium with sound: the data channel, two frames a message."""
 
     @property
+    def has_sound(self) -> bool:
+        """Whether a process's film has; a page always sends some."""
+        return self is SenderKind.PROCESS
+
+    @property
     def transport(self) -> TransportChoice:
         """Of the parameters."""
-        is_usual = self is SenderKind.PROCESS
-        return TransportChoice.AUTO if is_usual else TransportChoice.DATA_CHANNEL
+        return TransportChoice.AUTO if self.has_sound else TransportChoice.DATA_CHANNEL
 
     @property
     def frames_per_message(self) -> int | None:

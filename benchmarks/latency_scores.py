@@ -49,6 +49,9 @@ class LatencyScores:
     sound_early_ms: float | None
     """How much earlier sound comes than its picture; None where it cannot be told."""
 
+    in_band_wait_ms: float | None
+    """Mean wait of a message for its packet of sound; None where none rode."""
+
     @property
     def player(self) -> StageTime | None:
         """`claimed_ms` in brief."""
@@ -98,6 +101,7 @@ class LatencyScores:
         found["pictures_per_second"] = self.pictures_per_second
         found["frozen_share"] = self.frozen_share
         found["sound_early_ms"] = self.sound_early_ms
+        found["in_band_wait_mean_ms"] = self.in_band_wait_ms
         return {f"{cell.name}/{name}": value for name, value in found.items()}
 
     def as_json(self) -> dict[str, object]:

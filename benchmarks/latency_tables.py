@@ -18,8 +18,11 @@ _WORDS = {
     Stage.PLAYOUT.value: "playout: delay against the fastest message",
     Stage.VIDEO.value: "video: cross-fade and conversion to YUV",
     Stage.LATENCY.value: "all from time stamp to the VP8 encoder",
-    WAITING: "wait: packing, threads' turns, network, playout",
-    HOP: "hop: VP8 encoder, packets, decoder",
+}
+_MEANS = {
+    f"part_{WAITING}": "wait: packing, threads' turns, network, playout",
+    "in_band_wait": "of it, for a packet of sound to ride in",
+    f"part_{HOP}": "hop: VP8 encoder, packets, decoder",
 }
 _STEPS_NOTE = (
     "steps: of a mouth or a head, half done, as the tracker finds them before the camera and in "
@@ -106,12 +109,13 @@ def stage_tables(results: Sequence[CellRuns]) -> list[ResultTable]:
             ]
             if any(cell != _NONE for cell in cells):
                 rows.append((_WORDS.get(stage, stage), *cells))
-        for part in (WAITING, HOP):
+        for part, words in _MEANS.items():
             cells = [
-                _joined(one.cell, figures, [f"part_{part}_mean_ms"], 1)
+                _joined(one.cell, figures, [f"{part}_mean_ms"], 1)
                 for one, figures in zip(columns, found, strict=True)
             ]
-            rows.append((f"{_WORDS[part]}; mean", *cells))
+            if any(cell != _NONE for cell in cells):
+                rows.append((f"{words}; mean", *cells))
         tables.append(
             ResultTable(
                 title=f"Stages, p50 / p95 / p99 ms: {sender.description}",

@@ -97,6 +97,7 @@ def _scores(*, offset_ms: float = 0.0) -> LatencyScores:
         pictures_per_second=24.5,
         frozen_share=0.015,
         sound_early_ms=None,
+        in_band_wait_ms=9.5,
     )
 
 
