@@ -3,11 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
-import numpy as np
-
 from benchmarks.latency_plan import Cell
 from benchmarks.stage_times import StageTime, stage_time
-from benchmarks.step_latency import StepLatency
+from benchmarks.step_latency import StepLatency, balanced_mean
 from shared.metrics import Stage
 
 STAMP = "stamp"
@@ -90,12 +88,9 @@ class LatencyScores:
                 key = f"p{percent}_ms"
                 found[f"{name}{key}"] = None if stage is None else getattr(stage, key)
         found |= {f"part_{name}_mean_ms": value for name, value in self.parts_ms.items()}
-        measured = _percentiles(self.measured_ms, (50, 95))
-        found |= {"steps_p50_ms": measured[0], "steps_p95_ms": measured[1]}
-        # The mean: where a rebuilt face moves less evenly than the film's, a rise and a fall err
-        # by the same, one up and one down.
-        found["steps_less_claim_mean_ms"] = (
-            float(np.mean(self.differences_ms)) if self.differences_ms else None
+        found["steps_mean_ms"] = balanced_mean(self.steps, lambda step: step.measured_ms)
+        found["steps_less_claim_mean_ms"] = balanced_mean(
+            self.steps, lambda step: step.difference_ms
         )
         found["steps_seen_share"] = len(self.measured_ms) / len(self.steps) if self.steps else None
         found["pictures_per_second"] = self.pictures_per_second
@@ -113,6 +108,7 @@ class LatencyScores:
             "steps": [
                 {
                     "movement": step.movement.name.lower(),
+                    "rises": step.rises,
                     "measured_ms": step.measured_ms,
                     "claimed_ms": step.claimed_ms,
                 }
@@ -125,9 +121,3 @@ def in_order(stages: Mapping[str, StageTime | None]) -> dict[str, StageTime]:
     """Those that are known, in pipeline order."""
     names = (STAMP, PAGE, *(stage.value for stage in Stage))
     return {name: found for name in names if (found := stages.get(name)) is not None}
-
-
-def _percentiles(values: Sequence[float], percents: Sequence[float]) -> list[float | None]:
-    if not values:
-        return [None] * len(percents)
-    return [float(value) for value in np.percentile(values, percents)]

@@ -70,7 +70,7 @@ def overview_table(results: Sequence[CellRuns], plan: LatencyPlan) -> ResultTabl
     """From the camera to the player, in two ways."""
     columns = (
         "sender", "generator", "machine", "capture to decoded, p50 / p95 / p99 ms",
-        "steps seen", "by steps, p50 / p95 ms", "steps less bar code, mean (of single steps) ms",
+        "steps seen", "by steps, ms", "of it beyond the bar code (single steps), ms",
         "pictures/s", "frozen", "sound early, ms",
     )  # fmt: skip
     rows: list[tuple[str, ...]] = []
@@ -146,7 +146,7 @@ def _overview_cells(
     return (
         _joined(cell, figures, ["p50_ms", "p95_ms", "p99_ms"], 0),
         f"{seen} of {len(steps)}" if steps else _NONE,
-        _joined(cell, figures, ["steps_p50_ms", "steps_p95_ms"], 0),
+        _joined(cell, figures, ["steps_mean_ms"], 0),
         _NONE
         if mean is None
         else f"{mean:+.0f} ({min(differences):+.0f} to {max(differences):+.0f})",

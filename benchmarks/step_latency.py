@@ -9,9 +9,10 @@ Nothing of the measured time is taken from the call's own time stamps. The diffe
 claim leaves out: the smoothing of landmarks, a stamp that comes late, a face that lags its label.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from statistics import mean
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,6 +56,7 @@ class StepLatency:
     """One step, from the camera to the player's picture."""
 
     movement: Movement
+    rises: bool
     time_ns: float
     """When it was half done before the camera, monotonic."""
 
@@ -70,6 +72,21 @@ class StepLatency:
         if self.measured_ms is None or self.claimed_ms is None:
             return None
         return self.measured_ms - self.claimed_ms
+
+
+def balanced_mean(
+    steps: Sequence[StepLatency], value: Callable[[StepLatency], float | None]
+) -> float | None:
+    """The mean over rises and falls of each movement, which count alike; None for no value.
+
+    A rebuilt face that moves less evenly than the film's is past half too early on its way there
+    and by as much too late on its way back: the mean of both is right.
+    """
+    found: dict[tuple[Movement, bool], list[float]] = {}
+    for step in steps:
+        if (number := value(step)) is not None:
+            found.setdefault((step.movement, step.rises), []).append(number)
+    return mean(map(mean, found.values())) if found else None
 
 
 def film_steps(film: NDArray[np.floating]) -> tuple[FilmStep, ...]:
@@ -119,10 +136,11 @@ def step_latencies(
         if time_ns < from_ns or next_ns - ramp_ns > times[-1]:
             continue
         step = steps[index]
+        rises = step.height > 0
         column = signals[:, step.movement]
         crossing = find_step(times, column, time_ns - ramp_ns, next_ns - ramp_ns)
         if crossing is None or crossing.height / step.height < _LEAST_HEIGHT:
-            found.append(StepLatency(step.movement, time_ns, None, None))
+            found.append(StepLatency(step.movement, rises, time_ns, None, None))
             continue
         claims = [seen[at].claimed_ms for at in (crossing.before, crossing.index)]
         claimed = (
@@ -131,5 +149,5 @@ def step_latencies(
             else (1 - crossing.weight) * claims[0] + crossing.weight * claims[1]
         )
         measured = (crossing.time_ns - time_ns) / 1e6
-        found.append(StepLatency(step.movement, time_ns, measured, claimed))
+        found.append(StepLatency(step.movement, rises, time_ns, measured, claimed))
     return found

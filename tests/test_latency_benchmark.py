@@ -90,9 +90,9 @@ def _scores(*, offset_ms: float = 0.0) -> LatencyScores:
         stages=in_order({**stages, Stage.FIT.value: None}),
         claimed_ms=(65.0 + offset_ms, 75.0 + offset_ms),
         steps=(
-            StepLatency(Movement.MOUTH, 0.0, 90.0, 70.0),
-            StepLatency(Movement.TURN, 1.0, 84.0, 70.0),
-            StepLatency(Movement.TURN, 2.0, None, None),
+            StepLatency(Movement.MOUTH, True, 0.0, 90.0, 70.0),
+            StepLatency(Movement.TURN, True, 1.0, 84.0, 70.0),
+            StepLatency(Movement.TURN, False, 2.0, None, None),
         ),
         pictures_per_second=24.5,
         frozen_share=0.015,
@@ -123,7 +123,7 @@ def test_runs_become_one_row_with_their_medians() -> None:
     runs = CellRuns(_CELL, [_scores(), _scores(offset_ms=20)])
     table = overview_table([runs], _PLAN)
     assert table.rows == (
-        ("process, parameters in the sound", "warp", "idle", "80 / 84 / 85", "4 of 6", "87 / 90",
+        ("process, parameters in the sound", "warp", "idle", "80 / 84 / 85", "4 of 6", "87",
          "+17 (+14 to +20)", "24.5", "1.5 %", "-"),
     )  # fmt: skip
     assert runs.figures()["latency/process/warp/idle/p50_ms"] == Figure((70.0, 90.0))

@@ -8,7 +8,13 @@ from numpy.typing import NDArray
 
 from benchmarks.source_times import SourceTimes
 from benchmarks.step_film import FPS, ROUND_FRAMES, STEPS, Movement, level
-from benchmarks.step_latency import SeenFace, film_steps, step_latencies
+from benchmarks.step_latency import (
+    SeenFace,
+    StepLatency,
+    balanced_mean,
+    film_steps,
+    step_latencies,
+)
 from benchmarks.step_signal import find_step, signal
 from shared.errors import ArtifactError
 
@@ -155,3 +161,14 @@ def test_a_signal_knows_neither_crop_nor_tilt() -> None:
     moved = points.copy()
     moved[:, :2] = 3 * points[:, :2] @ turn.T + 50
     assert signal(moved) == pytest.approx([0.2, 0.1], abs=1e-5)
+
+
+def test_rises_and_falls_count_alike() -> None:
+    """What a face errs on its way there and back cancels out, however many of each were seen."""
+    steps = [
+        StepLatency(Movement.TURN, rises, 0.0, 100.0 + (-20 if rises else 20), None)
+        for rises in (True, True, True, False)
+    ]
+    unseen = StepLatency(Movement.MOUTH, True, 0.0, None, None)
+    assert balanced_mean([*steps, unseen], lambda step: step.measured_ms) == 100.0
+    assert balanced_mean(steps, lambda step: step.difference_ms) is None
