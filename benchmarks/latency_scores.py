@@ -1,6 +1,6 @@
 """The numbers of one call of the latency benchmark. Pure arithmetic."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from benchmarks.latency_plan import Cell

@@ -37,7 +37,7 @@ _SWAY_RAD = 0.05
 _SWAY_FRAMES = ROUND_FRAMES / 3
 """A third of a round, so that its end fits its beginning."""
 
-_SOUND_RATE = 16_000
+_SOUND_RATE = 48_000
 
 
 class Movement(IntEnum):

@@ -47,7 +47,7 @@ def test_the_film_of_a_process_has_its_frames_and_sounds(film: StepFilm, tmp_pat
         assert error < min(4.0, other.mean())
     with av.open(str(path)) as container:
         samples = sum(frame.samples for frame in container.decode(audio=0))
-    assert samples / 16_000 == pytest.approx(6, abs=0.2)
+    assert samples / 48_000 == pytest.approx(6, abs=0.2)
     silent = film.write_video(tmp_path / "silent.mp4", seconds=1, has_sound=False)
     with av.open(str(silent)) as container:
         assert not container.streams.audio

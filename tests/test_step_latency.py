@@ -46,7 +46,7 @@ def _seen(
 
 @given(
     half_ns=st.integers(1_000, 2_000).map(lambda ms: ms * _MS),
-    ramp_ns=st.integers(80, 400).map(lambda ms: ms * _MS),
+    ramp_ns=st.integers(60, 160).map(lambda ms: ms * _MS),
     period_ns=st.integers(20, 60).map(lambda ms: ms * _MS),
     height=st.floats(0.01, 5) | st.floats(-5, -0.01),
     rest=st.floats(-3, 3),
@@ -80,6 +80,16 @@ def test_pictures_without_a_face_are_passed_over() -> None:
 def test_no_step_is_found_where_there_is_none(values: NDArray[np.float64]) -> None:
     times = np.arange(20, dtype=np.int64) * 100 * _MS
     assert find_step(times, values, 900 * _MS, 1_900 * _MS) is None
+
+
+def test_what_changes_long_after_a_step_does_not_move_it() -> None:
+    times = np.arange(0, 2_000 * _MS, 20 * _MS, dtype=np.int64)
+    values = np.clip((times - 900 * _MS) / (100 * _MS) + 0.5, 0, 1)
+    later = np.where(times < 1_400 * _MS, 0.0, 0.8)
+    found = find_step(times, values + later, 850 * _MS, 1_990 * _MS)
+    assert found is not None
+    assert found.time_ns == pytest.approx(900 * _MS)
+    assert found.height == pytest.approx(1.0)
 
 
 def test_the_films_steps_are_where_they_were_put() -> None:
