@@ -39,15 +39,15 @@ class SenderKind(StrEnum):
 
     @property
     def description(self) -> str:
-        """For a table."""
+        """For tables and plots: what sends, and how parameters travel."""
         return _DESCRIPTIONS[self]
 
 
 _DESCRIPTIONS = {
-    SenderKind.PROCESS: "process, parameters in the sound",
-    SenderKind.PROCESS_SILENT: "process, data channel, 2 frames a message",
-    SenderKind.PROCESS_SINGLE: "process, data channel, 1 frame a message",
-    SenderKind.BROWSER: "browser, data channel, 2 frames a message",
+    SenderKind.PROCESS: "process, in the sound",
+    SenderKind.PROCESS_SILENT: "process, 2 a message",
+    SenderKind.PROCESS_SINGLE: "process, 1 a message",
+    SenderKind.BROWSER: "browser, 2 a message",
 }
 
 

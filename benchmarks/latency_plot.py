@@ -11,6 +11,7 @@ from benchmarks.latency_plan import Cell, SenderKind
 from benchmarks.latency_scores import PARTS
 from benchmarks.latency_tables import CellRuns, mean_parts
 from benchmarks.machine import MachineFacts
+from shared.shipped_generators import LITE, WARP
 
 _COLOURS = (
     "#999999", "#dddddd", "#0072b2", "#56b4e9", "#004c6d", "#f0e442", "#b35806", "#e69f00",
@@ -22,12 +23,14 @@ _LABELS = {
     "stamp": "camera to stamp", "page": "page, worker", "wait": "packing, network, playout",
     "video": "to YUV", "hop": "VP8, packets, decoder",
 }  # fmt: skip
-_SENDERS = {
-    SenderKind.PROCESS: ("process, in sound", "#0072b2"),
-    SenderKind.PROCESS_SILENT: ("process, 2 a message", "#009e73"),
-    SenderKind.PROCESS_SINGLE: ("process, 1 a message", "#cc79a7"),
-    SenderKind.BROWSER: ("browser", "#d55e00"),
+_SENDER_COLOURS = {
+    SenderKind.PROCESS: "#0072b2",
+    SenderKind.PROCESS_SILENT: "#009e73",
+    SenderKind.PROCESS_SINGLE: "#cc79a7",
+    SenderKind.BROWSER: "#d55e00",
 }
+_LINES = {(WARP, False): ":", (WARP, True): "-.", (LITE, False): "-", (LITE, True): "--"}
+"""By generator and whether the machine was loaded."""
 
 
 def draw(results: Sequence[CellRuns], path: Path, machine: MachineFacts, *, quick: bool) -> None:
@@ -76,11 +79,9 @@ def _draw_spread(axes: Axes, results: Sequence[CellRuns]) -> None:
         if len(claimed) == 0:
             continue
         share = np.arange(1, len(claimed) + 1) / len(claimed)
-        colour = _SENDERS[result.cell.sender][1]
-        line = {(False, "warp"): ":", (True, "warp"): "-."}.get(
-            (result.cell.is_loaded, result.cell.generator), "--" if result.cell.is_loaded else "-"
-        )
-        axes.plot(claimed, 100 * share, line, color=colour, label=_name(result.cell), lw=1.4)
+        cell = result.cell
+        line, colour = _LINES[cell.generator, cell.is_loaded], _SENDER_COLOURS[cell.sender]
+        axes.plot(claimed, 100 * share, line, color=colour, label=_name(cell), lw=1.4)
         longest = max(longest, float(np.percentile(claimed, 99.5)))
     axes.set(xlabel="ms, capture to decoded by the bar code", ylabel="% of the pictures")
     axes.set_xlim(0, 1.05 * longest)
@@ -95,4 +96,4 @@ def _draw_spread(axes: Axes, results: Sequence[CellRuns]) -> None:
 
 
 def _name(cell: Cell) -> str:
-    return f"{_SENDERS[cell.sender][0]}, {cell.generator}, {cell.load}"
+    return f"{cell.sender.description}, {cell.generator}, {cell.load}"

@@ -24,6 +24,10 @@ _MEANS = {
     "in_band_wait": "of it, for a packet of sound to ride in",
     f"part_{HOP}": "hop: VP8 encoder, packets, decoder",
 }
+_SENDERS_NOTE = (
+    "in the sound: parameters in its packets, a frame a message; 1 or 2 a message: frames on the "
+    "data channel, of a process without sound"
+)
 _STEPS_NOTE = (
     "steps: of a mouth or a head, half done, as the tracker finds them before the camera and in "
     "the player's pictures"
@@ -82,6 +86,7 @@ def overview_table(results: Sequence[CellRuns], plan: LatencyPlan) -> ResultTabl
             notes.append(f"{', '.join(head)}: {result.why}")
         rows.append((*head, *_overview_cells(cell, figures, result.runs)))
     notes += [
+        _SENDERS_NOTE,
         "capture to decoded: by the bar code, of each picture",
         _STEPS_NOTE,
         _CONDITIONS_NOTE.format(

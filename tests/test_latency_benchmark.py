@@ -123,7 +123,7 @@ def test_runs_become_one_row_with_their_medians() -> None:
     runs = CellRuns(_CELL, [_scores(), _scores(offset_ms=20)])
     table = overview_table([runs], _PLAN)
     assert table.rows == (
-        ("process, parameters in the sound", "warp", "idle", "80 / 84 / 85", "4 of 6", "87",
+        ("process, in the sound", "warp", "idle", "80 / 84 / 85", "4 of 6", "87",
          "+17 (+14 to +20)", "24.5", "1.5 %", "-"),
     )  # fmt: skip
     assert runs.figures()["latency/process/warp/idle/p50_ms"] == Figure((70.0, 90.0))
@@ -137,9 +137,7 @@ def test_a_call_that_came_to_nothing_is_a_row_that_says_why() -> None:
     runs = CellRuns(cell, [None, None], ["no Chromium found", "no Chromium found"])
     table = overview_table([runs], _PLAN)
     assert table.rows[0][3:] == ("-",) * 7
-    assert table.notes[0] == (
-        "browser, data channel, 2 frames a message, lite, loaded: no Chromium found"
-    )
+    assert table.notes[0] == "browser, 2 a message, lite, loaded: no Chromium found"
     figure = runs.figures()["latency/browser/lite/loaded/p50_ms"]
     assert figure == Figure((None, None), why="no Chromium found")
     assert mean_parts(runs) == {}
