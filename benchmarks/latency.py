@@ -1,6 +1,7 @@
 """`python -m benchmarks latency`: each stage, and the way from the camera to the player."""
 
 import asyncio
+import os
 import tempfile
 import time
 from importlib.util import find_spec
@@ -47,7 +48,7 @@ def command(
         raise ConfigError("matplotlib is not installed: pip install kilocall[bench]")
     console = Console()
     plan = quick_plan() if quick else full_plan()
-    started = time.monotonic()
+    started, load = time.monotonic(), os.getloadavg()[0]
     results = [CellRuns(cell) for cell in plan.cells]
     with tempfile.TemporaryDirectory(prefix="kilocall-latency-") as folder:
         run = _measure(plan, results, repeat or (1 if quick else _REPEAT), Path(folder), console)
@@ -58,7 +59,10 @@ def command(
         wide.print(table.rich())
     if run.browser is not None:
         console.print(f"{run.browser}; its camera's times: {run.page_clock}", soft_wrap=True)
-    console.print(f"{seconds / 60:.1f} minutes", highlight=False)
+    console.print(
+        f"{seconds / 60:.1f} minutes; load {load:.1f} at the start",
+        highlight=False,
+    )
     if json_path is not None:
         write_result(
             json_path,
@@ -72,6 +76,7 @@ def command(
             details={
                 "browser": run.browser,
                 "page_clock": run.page_clock,
+                "load_average_at_start": load,
                 "calls": {
                     result.cell.name: [one and one.as_json() for one in result.runs]
                     for result in results
