@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from shared.conditions import Channel
+from shared.channel import Channel
 from shared.features import Features
 from shared.frame_input import FrameInput
 from shared.parameters import CROP_SIZE, FloatArray, Image

@@ -25,8 +25,8 @@ from receiver.published_stream import PublisherLink
 from receiver.renderer import RenderEngine
 from receiver.server import listen, serve
 from receiver.tokens import TokenAuthority
+from shared.channel import Channel
 from shared.clock import SystemClock
-from shared.conditions import Channel
 from shared.face_model import FaceModel
 from shared.features import Features
 from shared.frame_input import FrameInput

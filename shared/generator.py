@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from shared.bundle import MANIFEST_NAME, Bundle, load_bundle
-from shared.conditions import Channel
+from shared.channel import Channel
 from shared.errors import ArtifactError, ConfigError, InferenceError
 from shared.face_model import FaceModel
 from shared.features import Features

@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from shared.conditions import Channel
+from shared.channel import Channel
 from shared.features import Features
 from shared.frame_input import FrameInput
 from shared.parameters import CROP_SIZE, FloatArray, Image

@@ -5,8 +5,8 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from shared.channel import Channel
 from shared.clock import ticks_from_ns
-from shared.conditions import Channel
 from shared.errors import DeviceMemoryError, InferenceError
 from shared.features import Features
 from shared.frame_input import FrameInput

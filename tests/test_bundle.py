@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.bundle import MANIFEST_NAME, load_bundle
-from shared.conditions import Channel
+from shared.channel import Channel
 from shared.errors import ArtifactError
 from tests.tiny_bundle import write_tiny_bundle
 

@@ -3,13 +3,8 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from shared.conditions import (
-    ALL_CHANNELS,
-    CONDITION_SIZE,
-    Channel,
-    ConditionRenderer,
-    channel_count,
-)
+from shared.channel import ALL_CHANNELS, CONDITION_SIZE, Channel, channel_count
+from shared.conditions import ConditionRenderer
 from shared.errors import ConfigError
 from shared.face_model import FaceModel, Region
 from shared.parameters import FaceParameters, FloatArray

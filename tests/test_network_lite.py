@@ -11,7 +11,7 @@ from export.networks.counts import count_macs, count_parameters  # noqa: E402
 from export.networks.lite import Lite  # noqa: E402
 from export.networks.lite_config import LiteConfig  # noqa: E402
 from export.networks.warping import pixel_centres, warp  # noqa: E402
-from shared.conditions import Channel  # noqa: E402
+from shared.channel import Channel  # noqa: E402
 from tests.tiny_lite import TINY  # noqa: E402
 
 

@@ -3,7 +3,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from shared.conditions import Channel, ConditionRenderer
+from shared.channel import Channel
+from shared.conditions import ConditionRenderer
 from shared.face_model import FaceModel, project
 from shared.parameters import EXPRESSION_SIZE, FloatArray
 from shared.proxy_expression import proxy_expression_basis

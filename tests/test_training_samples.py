@@ -6,7 +6,7 @@ import pytest
 from export.training.face_alignment import alignment
 from export.training.pictures import PictureChange, degrade_reference
 from export.training.sampling import Sample, SampleMaker, SampleShape, choose_frames, mirror
-from shared.conditions import ALL_CHANNELS, Channel
+from shared.channel import ALL_CHANNELS, Channel
 from shared.face_model import FaceModel
 from shared.reference_set import pose_expression_distance
 from tests.prepared import prepared_clip

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from export.networks.normed import NormedConv
-from shared.conditions import Channel, channel_count
+from shared.channel import Channel, channel_count
 
 
 @dataclass(frozen=True, slots=True)

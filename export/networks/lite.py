@@ -57,7 +57,7 @@ from export.networks.lite_motion import GRID, MotionNetwork
 from export.networks.normed import NormedConv
 from export.networks.person import PERSON_NOTICE, PersonNetwork
 from export.networks.warping import join, upsample, warp
-from shared.conditions import Channel
+from shared.channel import Channel
 
 _DISPLACEMENT_GAIN = 3.0
 """Of the first weights that see displacements: those are a tenth of what other conditions are,

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from shared.conditions import ALL_CHANNELS, Channel
+from shared.channel import ALL_CHANNELS, Channel
 
 
 @dataclass(frozen=True, slots=True)

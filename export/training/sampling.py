@@ -14,7 +14,8 @@ from export.training.face_alignment import alignment, mouth_centre
 from export.training.flow_teacher import TEACHER_SIZE, FlowTeacher
 from export.training.pictures import PictureChange, degrade_reference, move_picture
 from export.training.store import PreparedClip
-from shared.conditions import Channel, ConditionRenderer
+from shared.channel import Channel
+from shared.conditions import ConditionRenderer
 from shared.face_model import FaceModel
 from shared.parameters import CROP_SIZE, FaceParameters, FloatArray, Image
 from shared.quantization import dequantize_parameters, quantize_parameters

@@ -27,7 +27,7 @@ from export.training.losses import (
 )
 from export.training.plan import Plan
 from export.training.recognition import RecognitionNetwork
-from shared.conditions import Channel
+from shared.channel import Channel
 
 _BETAS = (0.9, 0.999)
 _JUDGE_BETAS = (0.5, 0.99)
