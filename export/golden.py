@@ -13,12 +13,15 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from export.bundle_outputs import Outputs
 from shared.errors import ArtifactError
+from shared.number_format import NumberFormat
 from shared.onnx_generator import IMAGE
 from shared.parameters import FloatArray
 
 GOLDEN_NAME = "golden.json"
-TOLERANCE = 1e-3
-"""Largest difference of pictures in [-1, 1] and of features in units of their own spread."""
+TOLERANCES = {NumberFormat.FLOAT32: 1e-3, NumberFormat.FLOAT16: 5e-2}
+"""Largest difference of pictures in [-1, 1] and of features in units of their own spread. Golden
+vectors are float32's; pictures are sampled from noise, where a position a hundredth of a pixel off
+shows most."""
 
 SEED, BATCH = 7, 2
 

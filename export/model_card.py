@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from export.card_tables import data_table, markdown_table, quality_tables, trials_table
+from export.fidelity import Fidelity
 from export.networks.counts import count_macs, count_parameters
 from export.networks.family import network_sizes
 from export.networks.interface import GeneratorNetwork
@@ -15,6 +16,7 @@ from export.provenance import ClipSource
 from export.training.checkpoint import Checkpoint
 from export.training.reports import read_metrics
 from export.training.validation import Scores
+from shared.number_format import NumberFormat
 
 _SHOWN_ROWS = 8
 """Of the validation's table."""
@@ -38,9 +40,17 @@ class CardMaterial:
 
 
 def model_card(
-    network: GeneratorNetwork, checkpoint: Checkpoint, *, version: str, material: CardMaterial
+    network: GeneratorNetwork,
+    checkpoint: Checkpoint,
+    *,
+    version: str,
+    material: CardMaterial,
+    number_format: NumberFormat,
+    fidelity: Fidelity,
 ) -> str:
     """Markdown; metrics.csv of the training is looked for beside the checkpoint.
+
+    `fidelity` of the bundle's pictures, in `number_format`, to the network's in float32.
 
     Raises ArtifactError for a report or table that cannot be read.
     """
@@ -53,7 +63,7 @@ def model_card(
         "",
         f"{_WHAT}, a picture of {spec.size} x {spec.size} out.",
         "",
-        *_size_table(network),
+        *_size_table(network, number_format, fidelity),
         "",
         _USE,
         "## What it reaches",
@@ -131,7 +141,9 @@ that it shows. To use it otherwise, train on footage that is yours to use:
 """
 
 
-def _size_table(network: GeneratorNetwork) -> list[str]:
+def _size_table(
+    network: GeneratorNetwork, number_format: NumberFormat, fidelity: Fidelity
+) -> list[str]:
     spec = network.spec
     network = deepcopy(network)
     network.fold()  # as it runs
@@ -144,6 +156,8 @@ def _size_table(network: GeneratorNetwork) -> list[str]:
             ["a frame", f"{frame / 1e9:.3f} GMAC"],
             ["a reference, once", f"{encoder / 1e9:.3f} GMAC"],
             ["conditions", f"{', '.join(spec.channels)} at {spec.condition_size}{history}"],
+            ["weights and convolutions", number_format],
+            ["pictures of noise, to the network's in fp32", fidelity.text()],
         ],
     )
 

@@ -11,13 +11,13 @@ from export.checks_table import show
 from export.failure_pictures import read_failures, write_failures
 from export.golden import GOLDEN_NAME
 from export.model_card import CardMaterial
-from export.parity import parity
 from export.provenance import shippable_sources
 from export.to_onnx import write_bundle
 from export.training.checkpoint import load_checkpoint
-from export.verify import CARD_NAME, verify_bundle
-from shared.bundle import ENCODER_NAME, FRAME_NAME, MANIFEST_NAME, load_bundle
-from shared.errors import ArtifactError
+from export.verify import CARD_NAME, same_pictures, verify_bundle
+from shared.bundle import ENCODER_NAME, FRAME_NAME, MANIFEST_NAME
+from shared.errors import ArtifactError, ConfigError
+from shared.number_format import NumberFormat
 
 _WRITTEN = {MANIFEST_NAME, ENCODER_NAME, FRAME_NAME, GOLDEN_NAME, CARD_NAME}
 
@@ -30,6 +30,10 @@ def command(
     out: Annotated[Path, typer.Option(help="Folder of the bundle; one in it is replaced.")],
     network: Annotated[str | None, typer.Option(help="Refuse another network than this.")] = None,
     version: Annotated[str, typer.Option(help="Of the weights, semantic.")] = "0.1.0",
+    precision: Annotated[
+        NumberFormat,
+        typer.Option(help="Of weights and convolutions; fp16 halves the bundle, for GPUs."),
+    ] = NumberFormat.FLOAT32,
     quality: Annotated[
         list[Path] | None,
         typer.Option(help="Report of `benchmarks quality --json` for the card; may be repeated."),
@@ -44,6 +48,8 @@ def command(
 ) -> None:
     """Write a checkpoint's averaged weights as a bundle, checked before it replaces another."""
     console = Console(stderr=True)
+    if precision is NumberFormat.BFLOAT16:
+        raise ConfigError(f"precision {precision}, bundles are of fp32 or fp16")
     sources = shippable_sources(data)
     shown = [] if failures is None else read_failures(failures)
     loaded = load_checkpoint(checkpoint, network=network)
@@ -58,9 +64,11 @@ def command(
             trials=trials,
             failures=write_failures(shown, staging),
         )
-        write_bundle(loaded, staging, version=version, material=material)
+        fidelity = write_bundle(
+            loaded, staging, version=version, material=material, number_format=precision
+        )
         checks = verify_bundle(staging)
-        checks.append(parity(loaded.build_average(), load_bundle(staging)))
+        checks.append(same_pictures("the checkpoint's pictures", fidelity, precision))
         failed = show(checks, console)
         if failed:
             raise ArtifactError(f"{out}: not written, {failed}")

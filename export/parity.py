@@ -3,9 +3,10 @@
 import torch
 
 from export.bundle_outputs import BundleGraphs, Outputs
+from export.fidelity import Fidelity
 from export.networks.interface import GeneratorNetwork, NetworkSpec
 from export.seeded_inputs import InputShapes, seeded_inputs
-from export.verify import Check, close_enough
+from export.verify import Check, same_pictures
 from shared.bundle import Bundle
 from shared.onnx_generator import AUDIO, CONDITIONS, IMAGE, PAST_PNCC
 from shared.parameters import FloatArray
@@ -44,10 +45,17 @@ def network_outputs(network: GeneratorNetwork, inputs: dict[str, FloatArray]) ->
     )
 
 
-def parity(network: GeneratorNetwork, bundle: Bundle) -> Check:
-    """Pictures of seeded inputs, torch against ONNX Runtime."""
+def bundle_fidelity(network: GeneratorNetwork, bundle: Bundle) -> Fidelity:
+    """Pictures of seeded inputs: a bundle's on ONNX Runtime against torch's in float32."""
     inputs = seeded_inputs(input_shapes(network.spec), seed=_SEED, batch=_BATCH)
     found = BundleGraphs(bundle).run(inputs).picture
-    return close_enough(
-        "the checkpoint's pictures", found - network_outputs(network, inputs).picture
+    return Fidelity.of(found, network_outputs(network, inputs).picture)
+
+
+def parity(network: GeneratorNetwork, bundle: Bundle) -> Check:
+    """`bundle_fidelity`, judged."""
+    return same_pictures(
+        "the checkpoint's pictures",
+        bundle_fidelity(network, bundle),
+        bundle.manifest.number_format,
     )

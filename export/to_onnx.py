@@ -4,6 +4,7 @@ import hashlib
 import warnings
 from collections.abc import Sequence
 from copy import deepcopy
+from functools import partial
 from pathlib import Path
 
 import onnx
@@ -12,23 +13,34 @@ from pydantic import ValidationError
 from torch import Tensor, nn
 
 from export.card_tables import data_summary
+from export.fidelity import Fidelity
 from export.golden import BATCH, SEED, describe, write_golden
 from export.model_card import CardMaterial, model_card
 from export.networks.interface import GeneratorNetwork, NetworkSpec
-from export.parity import feature_names, input_shapes, network_outputs
+from export.networks.number_format import set_number_format
+from export.parity import bundle_fidelity, feature_names, input_shapes, network_outputs
 from export.seeded_inputs import seeded_inputs
 from export.training.checkpoint import Checkpoint
 from export.verify import CARD_NAME, OPSET
-from shared.bundle import BUNDLE_FORMAT, ENCODER_NAME, FRAME_NAME, MANIFEST_NAME, Manifest
+from shared.bundle import (
+    BUNDLE_FORMAT,
+    ENCODER_NAME,
+    FRAME_NAME,
+    MANIFEST_NAME,
+    BundleNumberFormat,
+    Manifest,
+    load_bundle,
+)
 from shared.errors import ArtifactError, ConfigError
 from shared.face_model import FaceModel
+from shared.number_format import NumberFormat
 from shared.onnx_generator import CONDITIONS, IMAGE
 
 LICENCE = "evaluation only: see MODEL_CARD.md"
 
 
 class _Encoder(nn.Module):
-    """The once-per-reference graph."""
+    """The once-per-reference graph; features leave it in float32."""
 
     def __init__(self, network: GeneratorNetwork) -> None:
         super().__init__()
@@ -37,29 +49,33 @@ class _Encoder(nn.Module):
     def forward(self, image: Tensor, conditions: Tensor) -> tuple[Tensor, ...]:
         picture, *features = self.network.encode(image, conditions)
         # An output may not be an input itself.
-        return (picture * 1.0, *features)
+        return (picture * 1.0, *(feature.float() for feature in features))
 
 
 class _FrameGenerator(nn.Module):
     """The per-frame graph; inputs in the order of `_frame_inputs`."""
 
-    def __init__(self, network: GeneratorNetwork) -> None:
+    def __init__(self, network: GeneratorNetwork, feature_types: Sequence[torch.dtype]) -> None:
+        """`feature_types`: those in which the network's encoder gives its features."""
         super().__init__()
         self.network = network
+        self._feature_types = feature_types
 
     def forward(self, conditions: Tensor, *others: Tensor) -> Tensor:
         rest = list(others)
         spec = self.network.spec
-        features = [rest.pop(0) for _ in spec.features]
+        features = [rest.pop(0).to(wanted) for wanted in self._feature_types]
         past = rest.pop(0) if spec.history else None
         audio = rest.pop(0) if spec.takes_audio else None
         return self.network.generate(conditions, features, past, audio).image.clamp(-1, 1)
 
 
-def write_graphs(network: GeneratorNetwork, folder: Path) -> None:
-    """`reference_encoder.onnx` and `frame_generator.onnx` of a network."""
+def write_graphs(
+    network: GeneratorNetwork, folder: Path, number_format: NumberFormat = NumberFormat.FLOAT32
+) -> None:
+    """`reference_encoder.onnx` and `frame_generator.onnx` of a network, float32 outside."""
     network = deepcopy(network).eval()
-    network.fold()
+    set_number_format(network, number_format)
     spec = network.spec
     example = seeded_inputs(input_shapes(spec), seed=0, batch=1)
     inputs = {name: torch.from_numpy(value) for name, value in example.items()}
@@ -76,9 +92,9 @@ def write_graphs(network: GeneratorNetwork, folder: Path) -> None:
             dynamic=names,
         )
         frame_inputs = [CONDITIONS, *names, *inputs]
-        frame = [conditions, *features, *inputs.values()]
+        frame = [conditions, *(feature.float() for feature in features), *inputs.values()]
         _export(
-            _FrameGenerator(network),
+            _FrameGenerator(network, [feature.dtype for feature in features]),
             tuple(frame),
             folder / FRAME_NAME,
             input_names=frame_inputs,
@@ -88,9 +104,16 @@ def write_graphs(network: GeneratorNetwork, folder: Path) -> None:
 
 
 def write_bundle(
-    checkpoint: Checkpoint, folder: Path, *, version: str, material: CardMaterial
-) -> None:
+    checkpoint: Checkpoint,
+    folder: Path,
+    *,
+    version: str,
+    material: CardMaterial,
+    number_format: BundleNumberFormat = NumberFormat.FLOAT32,
+) -> Fidelity:
     """A checkpoint's averaged weights as a bundle in `folder`, beside pictures of its card.
+
+    Returns how near the bundle's pictures are to those of the network in float32.
 
     Raises ArtifactError for a checkpoint of another face model than the present one, or weights
     that are not its network's.
@@ -102,22 +125,41 @@ def write_bundle(
             f"the present one is {model.digest[:16]}"
         )
     network = checkpoint.build_average()
-    write_graphs(network, folder)
+    write_graphs(network, folder, number_format)
     inputs = seeded_inputs(input_shapes(network.spec), seed=SEED, batch=BATCH)
     write_golden(folder, describe(network_outputs(network, inputs)))
-    card = model_card(network, checkpoint, version=version, material=material)
-    (folder / CARD_NAME).write_text(card, encoding="utf-8")
-    write_manifest(
+    manifest = partial(
+        write_manifest,
         network.spec,
         folder,
         version=version,
         training_data=data_summary(material.sources),
         face_model_version=model.version,
+        number_format=number_format,
     )
+    manifest()  # the card tells what a run of the bundle gave
+    fidelity = bundle_fidelity(network, load_bundle(folder))
+    card = model_card(
+        network,
+        checkpoint,
+        version=version,
+        material=material,
+        number_format=number_format,
+        fidelity=fidelity,
+    )
+    (folder / CARD_NAME).write_text(card, encoding="utf-8")
+    manifest()
+    return fidelity
 
 
 def write_manifest(
-    spec: NetworkSpec, folder: Path, *, version: str, training_data: str, face_model_version: int
+    spec: NetworkSpec,
+    folder: Path,
+    *,
+    version: str,
+    training_data: str,
+    face_model_version: int,
+    number_format: BundleNumberFormat = NumberFormat.FLOAT32,
 ) -> None:
     """`bundle.json` of the files in `folder`. Raises ConfigError for a version that is none."""
     paths = sorted(path for path in folder.iterdir() if path.name != MANIFEST_NAME)
@@ -130,6 +172,7 @@ def write_manifest(
             conditions=spec.channels,
             condition_size=(spec.condition_size, spec.condition_size),
             history=spec.history,
+            number_format=number_format,
             face_model_version=face_model_version,
             licence=LICENCE,
             training_data=training_data,

@@ -7,7 +7,7 @@
                              (B, 3k, h, w), newest first; perhaps `audio` (B, 300); every feature
                              by its name -> `image` (B, 3, S, S) in [-1, 1]
 
-Batch is dynamic everywhere. Numbers are float32.
+Batch is dynamic everywhere. Numbers are float32, whatever the networks compute in.
 """
 
 import hashlib
@@ -17,8 +17,9 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from shared.conditions import Channel, channel_count
+from shared.channel import Channel, channel_count
 from shared.errors import ArtifactError
+from shared.number_format import NumberFormat
 
 BUNDLE_FORMAT: Final = 1
 """Changes with the meaning of any field, tensor or condition."""
@@ -34,6 +35,10 @@ _FILE_LIMIT_BYTES = 2 * 1024**3
 _FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 _Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 _Side = Annotated[int, Field(ge=16, le=2048)]
+
+
+BundleNumberFormat = Literal[NumberFormat.FLOAT32, NumberFormat.FLOAT16]
+"""What ONNX graphs compute in on every back end."""
 
 
 class Manifest(BaseModel):
@@ -59,6 +64,9 @@ class Manifest(BaseModel):
 
     history: Annotated[int, Field(ge=0, le=4)] = 0
     """Past frames k, 40 ms apart, whose pncc the frame generator takes."""
+
+    number_format: BundleNumberFormat = NumberFormat.FLOAT32
+    """Of weights and convolutions inside the networks."""
 
     face_model_version: Annotated[int, Field(ge=1)]
     """Of the face model that rendered the conditions of the training."""

@@ -7,10 +7,11 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="needs torch (requirements/export.txt)")
 
-from export.networks.base import Base, BaseConfig  # noqa: E402
+from export.networks.base import BASE_HALF, Base, BaseConfig  # noqa: E402
 from export.networks.counts import count_macs, count_parameters  # noqa: E402
 
-HIDDEN = 128
+BASE = BaseConfig()
+CONFIGS = pytest.mark.parametrize("config", [BASE, BASE_HALF], ids=["base", "base-half"])
 
 
 def conv(planes: int, channels: int, kernel: int = 3) -> int:
@@ -18,8 +19,8 @@ def conv(planes: int, channels: int, kernel: int = 3) -> int:
     return channels * (planes * kernel * kernel + 1)
 
 
-def spade_block(channels: int, modulation: int) -> int:
-    spade = conv(modulation, HIDDEN) + 2 * conv(HIDDEN, channels)
+def spade_block(channels: int, modulation: int, hidden: int) -> int:
+    spade = conv(modulation, hidden) + 2 * conv(hidden, channels)
     return 2 * (spade + conv(channels, channels))
 
 
@@ -27,8 +28,8 @@ def adain_block(channels: int) -> int:
     return 2 * ((300 + 1) * 2 * channels + conv(channels, channels))
 
 
-def spade_macs(side: int, channels: int, modulation: int) -> int:
-    per_pixel = 9 * (modulation * HIDDEN + 2 * HIDDEN * channels + channels * channels)
+def spade_macs(side: int, channels: int, modulation: int, hidden: int) -> int:
+    per_pixel = 9 * (modulation * hidden + 2 * hidden * channels + channels * channels)
     return 2 * side * side * per_pixel
 
 
@@ -36,14 +37,14 @@ def adain_macs(side: int, channels: int) -> int:
     return 2 * (side * side * 9 * channels * channels + 300 * 2 * channels)
 
 
-def encoder_macs(planes: int) -> int:
-    return 256**2 * 49 * planes * 32 + 128**2 * 9 * 32 * 128 + 64**2 * 9 * 128 * 512
+def encoder_macs(planes: int, widths: tuple[int, int, int]) -> int:
+    c1, c2, c3 = widths
+    return 256**2 * 49 * planes * c1 + 128**2 * 9 * c1 * c2 + 64**2 * 9 * c2 * c3
 
 
-@pytest.fixture(scope="module")
-def base() -> Base:
+def on_meta(config: BaseConfig) -> Base:
     with torch.device("meta"):
-        network = Base()
+        network = Base(config)
     network.eval()
     return network
 
@@ -52,28 +53,37 @@ def meta(*shape: int) -> Any:
     return torch.empty(shape, device="meta")
 
 
-def test_parameters_are_those_of_the_tables(base: Base) -> None:
-    encoders = sum(conv(p, 32, 7) + conv(32, 128) + conv(128, 512) for p in (6, 9))
-    flow = 3 * spade_block(512, 9) + spade_block(128, 9) + conv(32, 2, 7)
-    rendering = sum(spade_block(c, c) + adain_block(c) for c in (32, 128, 512))
-    rendering += spade_block(32, 3) + conv(32, 3, 7)
-    assert count_parameters(base) == encoders + flow + rendering == 39_195_653
+@CONFIGS
+def test_parameters_are_those_of_the_tables(config: BaseConfig) -> None:
+    (c1, c2, c3), hidden = config.widths, config.spade_hidden
+    encoders = sum(conv(p, c1, 7) + conv(c1, c2) + conv(c2, c3) for p in (6, 9))
+    flow = 3 * spade_block(c3, 9, hidden) + spade_block(c2, 9, hidden) + conv(c1, 2, 7)
+    rendering = sum(spade_block(c, c, hidden) + adain_block(c) for c in config.widths)
+    rendering += spade_block(c1, 3, hidden) + conv(c1, 3, 7)
+    expected = {BASE: 39_195_653, BASE_HALF: 7_735_901}[config]
+    assert count_parameters(on_meta(config)) == encoders + flow + rendering == expected
 
 
-def test_macs_are_those_of_the_tables(base: Base) -> None:
+@CONFIGS
+def test_macs_are_those_of_the_tables(config: BaseConfig) -> None:
+    base, (c1, c2, c3), hidden = on_meta(config), config.widths, config.spade_hidden
     image, pncc, past = meta(1, 3, 256, 256), meta(1, 3, 256, 256), meta(1, 6, 256, 256)
     features = base.encode(image, pncc)
-    assert count_macs(base, lambda: base.encode(image, pncc)) == encoder_macs(6)
-    flow = 3 * spade_macs(64, 512, 9) + spade_macs(128, 128, 9) + 256**2 * 49 * 32 * 2
-    rendering = encoder_macs(9) + 256**2 * 49 * 32 * 3 + spade_macs(256, 32, 3)
-    for side, channels in ((64, 512), (128, 128), (256, 32)):
-        rendering += spade_macs(side, channels, channels) + adain_macs(side, channels)
+    assert count_macs(base, lambda: base.encode(image, pncc)) == encoder_macs(6, config.widths)
+    flow = 3 * spade_macs(64, c3, 9, hidden) + spade_macs(128, c2, 9, hidden)
+    flow += 256**2 * 49 * c1 * 2
+    rendering = encoder_macs(9, config.widths) + 256**2 * 49 * c1 * 3
+    rendering += spade_macs(256, c1, 3, hidden)
+    for side, channels in ((64, c3), (128, c2), (256, c1)):
+        rendering += spade_macs(side, channels, channels, hidden) + adain_macs(side, channels)
     macs = count_macs(base, lambda: base.generate(pncc, features, past, meta(1, 300)))
     assert macs == flow + rendering
-    assert macs / 1e9 == pytest.approx(212, abs=0.5)
+    assert macs / 1e9 == pytest.approx({BASE: 212, BASE_HALF: 41}[config], abs=0.5)
 
 
-def test_every_layer_has_the_tables_output_shape(base: Base) -> None:
+@CONFIGS
+def test_every_layer_has_the_tables_output_shape(config: BaseConfig) -> None:
+    base, (c1, c2, c3) = on_meta(config), config.widths
     shapes: dict[str, tuple[int, ...]] = {}
 
     def note(name: str) -> Callable[[Any, Any, Any], None]:
@@ -93,17 +103,17 @@ def test_every_layer_has_the_tables_output_shape(base: Base) -> None:
         handle.remove()
     assert [tuple(one.shape[1:]) for one in h] == [
         (3, 256, 256),
-        (32, 256, 256),
-        (128, 128, 128),
-        (512, 64, 64),
+        (c1, 256, 256),
+        (c2, 128, 128),
+        (c3, 64, 64),
     ]
-    assert [shapes[f"flow.blocks.{i}"] for i in range(3)] == [(512, 64, 64)] * 3
-    assert shapes["flow.block_half"] == (128, 128, 128)
+    assert [shapes[f"flow.blocks.{i}"] for i in range(3)] == [(c3, 64, 64)] * 3
+    assert shapes["flow.block_half"] == (c2, 128, 128)
     assert shapes["flow.leave"] == (2, 256, 256)
-    widths = [(32, 256, 256), (128, 128, 128), (512, 64, 64)]
+    widths = [(c1, 256, 256), (c2, 128, 128), (c3, 64, 64)]
     assert [shapes[f"rendering.spade.{i}"] for i in range(3)] == widths
     assert [shapes[f"rendering.audio.{i}"] for i in range(3)] == widths
-    assert shapes["rendering.spade_picture"] == (32, 256, 256)
+    assert shapes["rendering.spade_picture"] == (c1, 256, 256)
     assert generated.image.shape == generated.warped.shape == (2, 3, 256, 256)
 
 

@@ -1,5 +1,6 @@
 """Export of generators: parity with torch, bundles that load and render, clear refusals."""
 
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -13,11 +14,12 @@ torch = pytest.importorskip("torch", reason="needs torch (requirements/export.tx
 from export.graph_facts import graph_facts  # noqa: E402
 from export.networks.base import Base, BaseConfig  # noqa: E402
 from export.networks.counts import count_macs, count_parameters  # noqa: E402
+from export.networks.family import build_network  # noqa: E402
 from export.networks.interface import GeneratorNetwork  # noqa: E402
 from export.networks.lite import Lite  # noqa: E402
 from export.networks.lite_config import LiteConfig  # noqa: E402
 from export.onnx_command import command  # noqa: E402
-from export.parity import parity  # noqa: E402
+from export.parity import bundle_fidelity, parity  # noqa: E402
 from export.provenance import ClipSource, write_sources  # noqa: E402
 from export.to_onnx import write_graphs, write_manifest  # noqa: E402
 from export.training.bundle_weights import load_bundle_weights  # noqa: E402
@@ -26,11 +28,12 @@ from export.training.plan import Plan  # noqa: E402
 from export.training.train import resumed_network  # noqa: E402
 from export.verify import verify_bundle  # noqa: E402
 from export.verify_command import command as verify_command  # noqa: E402
-from shared.bundle import load_bundle  # noqa: E402
+from shared.bundle import BundleNumberFormat, load_bundle  # noqa: E402
 from shared.errors import ArtifactError, ConfigError  # noqa: E402
 from shared.face_model import FaceModel  # noqa: E402
 from shared.face_renderer import FaceRenderer  # noqa: E402
 from shared.generator import load_generator  # noqa: E402
+from shared.number_format import NumberFormat  # noqa: E402
 from shared.onnx_generator import OnnxGenerator  # noqa: E402
 from tests.tiny_lite import TINY  # noqa: E402
 
@@ -46,11 +49,20 @@ def seeded(network: GeneratorNetwork) -> GeneratorNetwork:
     return network
 
 
-def write(network: GeneratorNetwork, folder: Path) -> Path:
+def write(
+    network: GeneratorNetwork,
+    folder: Path,
+    number_format: BundleNumberFormat = NumberFormat.FLOAT32,
+) -> Path:
     folder.mkdir(exist_ok=True)
-    write_graphs(network, folder)
+    write_graphs(network, folder, number_format)
     write_manifest(
-        network.spec, folder, version="0.1.0", training_data="none", face_model_version=1
+        network.spec,
+        folder,
+        version="0.1.0",
+        training_data="none",
+        face_model_version=1,
+        number_format=number_format,
     )
     return folder
 
@@ -75,6 +87,59 @@ def test_base_is_the_same_in_onnx_runtime(tmp_path: Path) -> None:
     generator = OnnxGenerator(load_bundle(folder))
     assert generator.history == 2
     assert parity(base, load_bundle(folder)).passed
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        Lite(TINY),
+        Base(BaseConfig(size=64, widths=(4, 16, 64), spade_hidden=16), name="base-half"),
+    ],
+    ids=["lite", "base"],
+)
+def test_half_precision_stays_near_single_precision(
+    network: GeneratorNetwork, tmp_path: Path
+) -> None:
+    seeded(network)
+    single = load_bundle(write(network, tmp_path / "fp32"))
+    half = load_bundle(write(network, tmp_path / "fp16", NumberFormat.FLOAT16))
+    assert half.manifest.number_format is NumberFormat.FLOAT16
+    fidelity = bundle_fidelity(network, half)
+    assert 60 < fidelity.psnr_db < 100  # not equal either: it does compute in float16
+    assert fidelity.mean < fidelity.largest < 0.02
+    assert parity(network, half).passed
+    assert len(half.frame_generator) < len(single.frame_generator)
+    OnnxGenerator(half).close()  # names, shapes and types at its boundary are as always
+    failed = {one.name for one in verify_bundle(tmp_path / "fp16") if not one.passed}
+    assert failed == {"golden.json", "MODEL_CARD.md"}  # only what a whole export adds
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.mul_(1.2)
+    assert not parity(network, half).passed
+
+
+def test_half_precision_keeps_statistics_and_positions_in_single(tmp_path: Path) -> None:
+    onnx = pytest.importorskip("onnx")
+    base = seeded(Base(BaseConfig(size=64, widths=(4, 16, 64), spade_hidden=16)))
+    folder = write(base, tmp_path / "fp16", NumberFormat.FLOAT16)
+    graph = onnx.shape_inference.infer_shapes(onnx.load(str(folder / "frame_generator.onnx"))).graph
+    types = {one.name: one.type.tensor_type.elem_type for one in (*graph.input, *graph.value_info)}
+    types |= {one.name: one.data_type for one in graph.initializer}
+    single, half = onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16
+    taken = {
+        kind: {types[name] for node in graph.node if node.op_type == kind for name in node.input}
+        for kind in ("Conv", "Gemm", "InstanceNormalization", "GridSample")
+    }
+    assert taken == {
+        "Conv": {half}, "Gemm": {half}, "InstanceNormalization": {single}, "GridSample": {single},
+    }  # fmt: skip
+
+
+def test_base_half_in_half_precision_keeps_its_limit(tmp_path: Path) -> None:
+    base = build_network("base-half")
+    folder = write(base, tmp_path / "fp16", NumberFormat.FLOAT16)
+    megabytes = sum(path.stat().st_size for path in folder.iterdir()) / 1e6
+    assert 15 < megabytes < 16 - 0.1  # golden vectors and card come to that
 
 
 def test_a_bundle_renders_through_the_face_renderer(lite_bundle: Path) -> None:
@@ -170,6 +235,23 @@ def test_a_checkpoint_becomes_a_bundle_that_verifies(tmp_path: Path, lite_bundle
     assert [one.name for one in verify_bundle(out) if not one.passed] == []
     verify_command(out, checkpoint=path)
     assert not (tmp_path / "bundle.part").exists()
+
+
+def test_a_checkpoint_of_base_becomes_a_bundle_in_half_precision(tmp_path: Path) -> None:
+    sizes = BaseConfig(size=64, widths=(4, 16, 64), spade_hidden=16)
+    network = seeded(Base(sizes, name="base-half"))
+    path = checkpoint(tmp_path, network, FaceModel.load().digest)
+    out, data = tmp_path / "bundle", prepared(tmp_path / "data")
+    command(path, data=data, out=out, network="base-half", precision=NumberFormat.FLOAT16)
+    manifest = load_bundle(out).manifest
+    assert (manifest.name, manifest.history) == ("base-half", 2)
+    assert [one.name for one in verify_bundle(out) if not one.passed] == []
+    verify_command(out, checkpoint=path)
+    card = (out / "MODEL_CARD.md").read_text()
+    assert re.search(r"\| weights and convolutions \| fp16 \|\n.* in the mean, \d+\.\d dB \|", card)
+    with pytest.raises(ConfigError) as refused:
+        command(path, data=data, out=out, precision=NumberFormat.BFLOAT16)
+    assert str(refused.value) == "precision bf16, bundles are of fp32 or fp16"
 
 
 def test_sizes_read_from_graphs_are_those_of_the_network(tmp_path: Path) -> None:

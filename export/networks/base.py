@@ -1,4 +1,5 @@
-"""`base`: HeadGAN's generator (Doukas et al. 2021), tables 4 and 5, for a GPU.
+"""`base`: HeadGAN's generator (Doukas et al. 2021), tables 4 and 5, for a GPU; `base-half`: with
+7/16 of its channels.
 
     Dense flow network F (table 4)          modulated by
     input (256, 256, 6)                     [y_ref, x_ref]
@@ -26,7 +27,10 @@ x is pncc (3 planes), x_{t-k:t} the driving frame's and those of the past k = 2 
 depends on the reference alone, the encoder of F, is `encode`. The paper is silent on three
 points: the flow is in image units and unbounded, as the other networks here have it; x_{t-k:t}
 is brought to a SPADE layer's size by averaging; warped features are sampled at the flow averaged
-to their size. 212 GMACs a frame without that encoder, 38 M parameters (`tests/test_network_base`).
+to their size. 212 GMACs a frame without that encoder, 39 M parameters (`tests/test_network_base`).
+
+`base-half` has 14, 56 and 224 channels where `base` has 32, 128 and 512, and 56 hidden channels of
+SPADE for its 128: 41 GMACs, 7.7 M parameters. A bundle of it in float16 takes under 16 MB.
 """
 
 from collections.abc import Sequence
@@ -44,7 +48,7 @@ from export.networks.spade import (
     SpadeBlock,
 )
 from export.networks.warping import warp
-from shared.conditions import Channel
+from shared.channel import Channel
 
 _PNCC = 3
 
@@ -57,17 +61,25 @@ class BaseConfig:
     widths: tuple[int, int, int] = (32, 128, 512)
     """Channels at S, S/2 and S/4; each a quarter of the next, as PixelShuffle makes them."""
 
+    spade_hidden: int = 128
+    """Channels between a modulation input and its gamma and beta."""
+
     history: int = 2
     """k."""
+
+
+BASE_HALF = BaseConfig(widths=(14, 56, 224), spade_hidden=56)
+"""Of `base-half`."""
 
 
 class FlowDecoder(nn.Module):
     """The second half of F: the flow, guided by the driving conditions."""
 
-    def __init__(self, widths: tuple[int, int, int], planes: int) -> None:
+    def __init__(self, config: BaseConfig, planes: int) -> None:
         super().__init__()
-        self.blocks = nn.ModuleList(SpadeBlock(widths[2], planes) for _ in range(3))
-        self.block_half = SpadeBlock(widths[1], planes)
+        widths, hidden = config.widths, config.spade_hidden
+        self.blocks = nn.ModuleList(SpadeBlock(widths[2], planes, hidden) for _ in range(3))
+        self.block_half = SpadeBlock(widths[1], planes, hidden)
         self.leave = nn.Conv2d(widths[0], 2, 7, padding=3)
         nn.init.normal_(self.leave.weight, std=1e-4)  # begins as no motion
 
@@ -86,12 +98,13 @@ class FlowDecoder(nn.Module):
 class RenderingNetwork(nn.Module):
     """R: the picture, from conditions, warped features and audio."""
 
-    def __init__(self, widths: tuple[int, int, int], planes: int) -> None:
+    def __init__(self, config: BaseConfig, planes: int) -> None:
         super().__init__()
+        widths, hidden = config.widths, config.spade_hidden
         self.encoder = ConvolutionalEncoder(planes, widths)
-        self.spade = nn.ModuleList(SpadeBlock(width, width) for width in widths)
+        self.spade = nn.ModuleList(SpadeBlock(width, width, hidden) for width in widths)
         self.audio = nn.ModuleList(AdaInBlock(width) for width in widths)
-        self.spade_picture = SpadeBlock(widths[0], 3)
+        self.spade_picture = SpadeBlock(widths[0], 3, hidden)
         self.leave = nn.Conv2d(widths[0], 3, 7, padding=3)
 
     def forward(
@@ -110,12 +123,12 @@ class RenderingNetwork(nn.Module):
 class Base(GeneratorNetwork):
     """The whole generator: G = (F, R)."""
 
-    def __init__(self, config: BaseConfig | None = None) -> None:
+    def __init__(self, config: BaseConfig | None = None, *, name: str = "base") -> None:
         super().__init__()
         config = config or BaseConfig()
         self.config = config
         self.spec = NetworkSpec(
-            name="base",
+            name=name,
             size=config.size,
             channels=(Channel.PNCC,),
             condition_size=config.size,
@@ -125,8 +138,8 @@ class Base(GeneratorNetwork):
         )
         planes = _PNCC * (1 + config.history)
         self.encoder = ConvolutionalEncoder(3 + _PNCC, config.widths)
-        self.flow = FlowDecoder(config.widths, planes)
-        self.rendering = RenderingNetwork(config.widths, planes)
+        self.flow = FlowDecoder(config, planes)
+        self.rendering = RenderingNetwork(config, planes)
 
     def encode(self, image: Tensor, conditions: Tensor) -> tuple[Tensor, ...]:
         h1, h2, h3 = self.encoder(torch.cat([image, conditions], 1))

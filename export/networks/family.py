@@ -1,19 +1,20 @@
 """The family of generators, by name, and how a checkpoint or a bundle says which it is."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
-from export.networks.base import Base, BaseConfig
+from export.networks.base import BASE_HALF, Base, BaseConfig
 from export.networks.interface import GeneratorNetwork
 from export.networks.lite import Lite
 from export.networks.lite_config import LiteConfig
-from shared.conditions import parse_channels
+from shared.channel import parse_channels
 from shared.errors import ArtifactError, ConfigError
 
 _BUILDERS: Mapping[str, Callable[[Mapping[str, Any]], GeneratorNetwork]] = {
     "lite": lambda sizes: Lite(LiteConfig(**_tuples(sizes))),
     "base": lambda sizes: Base(BaseConfig(**_tuples(sizes))),
+    "base-half": lambda sizes: Base(replace(BASE_HALF, **_tuples(sizes)), name="base-half"),
 }
 NAMES = tuple(_BUILDERS)
 

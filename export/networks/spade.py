@@ -8,9 +8,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-SPADE_HIDDEN = 128
-"""Channels between a modulation input and its gamma and beta."""
-
 AUDIO_SIZE = 300
 """Audio features of a frame (HeadGAN 3.2)."""
 
@@ -20,15 +17,15 @@ _SLOPE = 0.2
 class Spade(nn.Module):
     """norm(x) * (1 + gamma(m)) + beta(m), gamma and beta by 3 x 3 convolutions.
 
-    MACs a pixel: 9 * 128 * (M + 2 C) for M planes of modulation and C channels.
+    MACs a pixel: 9 H (M + 2 C) for M planes of modulation, H hidden and C channels.
     """
 
-    def __init__(self, channels: int, modulation: int) -> None:
+    def __init__(self, channels: int, modulation: int, hidden: int) -> None:
         super().__init__()
         self.norm = nn.InstanceNorm2d(channels)
-        self.hidden = nn.Conv2d(modulation, SPADE_HIDDEN, 3, padding=1)
-        self.gamma = nn.Conv2d(SPADE_HIDDEN, channels, 3, padding=1)
-        self.beta = nn.Conv2d(SPADE_HIDDEN, channels, 3, padding=1)
+        self.hidden = nn.Conv2d(modulation, hidden, 3, padding=1)
+        self.gamma = nn.Conv2d(hidden, channels, 3, padding=1)
+        self.beta = nn.Conv2d(hidden, channels, 3, padding=1)
 
     def forward(self, x: Tensor, modulation: Tensor) -> Tensor:
         hidden = functional.relu(self.hidden(modulation))
@@ -39,11 +36,11 @@ class Spade(nn.Module):
 class SpadeBlock(nn.Module):
     """Figure 9 (a): (B, C, h, w) modulated by (B, M, h, w)."""
 
-    def __init__(self, channels: int, modulation: int) -> None:
+    def __init__(self, channels: int, modulation: int, hidden: int) -> None:
         super().__init__()
-        self.first = Spade(channels, modulation)
+        self.first = Spade(channels, modulation, hidden)
         self.first_conv = nn.Conv2d(channels, channels, 3, padding=1)
-        self.second = Spade(channels, modulation)
+        self.second = Spade(channels, modulation, hidden)
         self.second_conv = nn.Conv2d(channels, channels, 3, padding=1)
 
     def forward(self, x: Tensor, modulation: Tensor) -> Tensor:
@@ -57,11 +54,13 @@ class AdaptiveInstanceNorm(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
+        self._channels = channels
         self.norm = nn.InstanceNorm2d(channels)
         self.style = nn.Linear(AUDIO_SIZE, 2 * channels)
 
     def forward(self, x: Tensor, audio: Tensor) -> Tensor:
-        gamma, beta = self.style(audio)[:, :, None, None].chunk(2, 1)
+        # By a whole number, not `chunk`: a traced graph then holds its shapes as constants.
+        gamma, beta = self.style(audio)[:, :, None, None].split(self._channels, 1)
         y: Tensor = self.norm(x) * (1 + gamma) + beta
         return y
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from export.networks.family import build_network
+from export.networks.family import NAMES, build_network
 from export.training.bundle_weights import load_bundle_weights
 from export.training.checkpoint import CHECKPOINT_NAME
 from export.training.plan import Plan
@@ -31,7 +31,7 @@ def command(
     recognition: Annotated[
         Path, typer.Option(help="MobileFaceNet as .npz, for the perceptual loss.")
     ] = Path("../shared/metrics/mobilefacenet.npz"),
-    network: Annotated[str, typer.Option(help="lite or base.")] = "lite",
+    network: Annotated[str, typer.Option(help=f"{', '.join(NAMES)}.")] = "lite",
     minutes: Annotated[float, typer.Option(min=0, help="Of this piece.")] = 60.0,
     samples: Annotated[int, typer.Option(help="Of the whole training.")] = _DEFAULT.samples,
     references: Annotated[int, typer.Option(help="In a batch.")] = _DEFAULT.references,
