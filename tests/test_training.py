@@ -1,6 +1,7 @@
 """Training: losses, steps, exact resumption, refusals."""
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +17,12 @@ from export.networks.discriminators import (  # noqa: E402
     MouthDiscriminator,
     Verdict,
 )
-from export.networks.interface import Generated  # noqa: E402
+from export.networks.family import build_network  # noqa: E402
+from export.networks.interface import Generated, GeneratorNetwork  # noqa: E402
 from export.networks.lite import Lite  # noqa: E402
+from export.onnx_command import command as export_command  # noqa: E402
+from export.provenance import ClipSource, write_sources  # noqa: E402
+from export.training.batches import Batch  # noqa: E402
 from export.training.checkpoint import CHECKPOINT_NAME, load_checkpoint  # noqa: E402
 from export.training.losses import (  # noqa: E402
     L1_WEIGHT,
@@ -31,7 +36,10 @@ from export.training.plan import Plan  # noqa: E402
 from export.training.recognition import RecognitionNetwork  # noqa: E402
 from export.training.reports import read_metrics  # noqa: E402
 from export.training.train import TrainingRun, train  # noqa: E402
+from export.training.trainer import Trainer  # noqa: E402
+from shared.bundle import load_bundle  # noqa: E402
 from shared.errors import ArtifactError, ConfigError  # noqa: E402
+from shared.number_format import NumberFormat  # noqa: E402
 from tests.prepared import prepared_clip, prepared_folder  # noqa: E402
 from tests.tiny_lite import TINY  # noqa: E402
 
@@ -109,6 +117,9 @@ def plan(samples: int, adversarial_share: float = 0.15) -> Plan:
     )
 
 
+BASE_SIZES = {"widths": [2, 8, 32], "spade_hidden": 4}
+
+
 def lite() -> Lite:
     torch.manual_seed(0)
     return Lite(TINY)
@@ -134,12 +145,75 @@ def test_a_training_in_two_pieces_is_one_training(material: Path, tmp_path: Path
     assert load_checkpoint(tmp_path / "two" / CHECKPOINT_NAME).build_average().spec.name == "lite"
 
 
-def train_two_steps(run: TrainingRun, network: Lite, whole: Plan) -> None:
+def train_two_steps(run: TrainingRun, network: GeneratorNetwork, whole: Plan) -> None:
     """As if its minutes were over after two steps."""
     answers = iter([False, False, True])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("export.training.train._Loop._is_over", lambda _: next(answers))
         train(run, network, whole, resume=False, console=QUIET)
+
+
+def test_base_learns_from_a_batch_without_a_mask() -> None:
+    torch.manual_seed(0)
+    network = build_network("base-half", BASE_SIZES)
+    whole = Plan(samples=2, references=1, drivings=2, warm_up=2, adversarial_share=1)
+    recognition = RecognitionNetwork(recognition_arrays())
+    trainer = Trainer(network, recognition, whole, torch.device("cpu"))
+    before = [parameter.clone() for parameter in network.parameters()]
+    batch = Batch(
+        reference=torch.randint(0, 255, (1, 3, 256, 256), dtype=torch.uint8),
+        own_conditions=torch.rand(1, 3, 256, 256),
+        targets=torch.randint(0, 255, (2, 3, 256, 256), dtype=torch.uint8),
+        conditions=torch.rand(2, 3, 256, 256).round(),
+        past_pncc=torch.rand(2, 6, 256, 256),
+        flows=torch.zeros(2, 3, 64, 64),
+        alignments=torch.tensor([[0.4, 0, 0], [0, 0.5, 0]]).repeat(2, 1, 1),
+        mouths=torch.zeros(2, 2),
+    )
+    report = trainer.step(batch.to(trainer.device))
+    assert report.l1 > 0
+    assert report.discriminator > 0
+    assert trainer.samples == 2
+    for old, new in zip(before, network.parameters(), strict=True):
+        assert not torch.equal(old, new)
+
+
+@pytest.mark.slow
+def test_base_is_trained_in_pieces_and_exported(material: Path, tmp_path: Path) -> None:
+    """Two frames of history, no mask, no preview: all that lite has otherwise."""
+    torch.manual_seed(0)
+    begun = build_network("base-half", BASE_SIZES).state_dict()
+
+    def base() -> GeneratorNetwork:
+        network = build_network("base-half", BASE_SIZES)
+        network.load_state_dict(begun)
+        return network
+
+    whole = Plan(samples=3, references=1, drivings=1, warm_up=2, adversarial_share=0.5)
+    straight = train(piece(material, tmp_path / "one"), base(), whole, resume=False, console=QUIET)
+    train_two_steps(piece(material, tmp_path / "two"), base(), whole)
+    resumed = train(piece(material, tmp_path / "two"), base(), whole, resume=True, console=QUIET)
+    for name, one in straight.state()["network"].items():
+        assert torch.equal(one, resumed.state()["network"][name])
+        assert not torch.equal(one, begun[name])
+    out = tmp_path / "bundle"
+    sources = [ClipSource(name, name, 6, "some/where", "MIT") for name in ("a", "s")]
+    write_sources(material / "train", sources)
+    export_command(
+        tmp_path / "two" / CHECKPOINT_NAME,
+        data=material / "train",
+        out=out,
+        network="base-half",
+        precision=NumberFormat.FLOAT16,
+    )
+    assert load_bundle(out).manifest.history == 2
+
+
+def test_an_unknown_device_is_refused(material: Path, tmp_path: Path) -> None:
+    run = replace(piece(material, tmp_path / "out"), device="tpu")
+    with pytest.raises(ConfigError) as refused:
+        train(run, lite(), plan(2), resume=False, console=QUIET)
+    assert str(refused.value) == "device 'tpu', cpu or cuda is possible"
 
 
 def test_training_lowers_the_loss(material: Path, tmp_path: Path) -> None:

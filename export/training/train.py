@@ -30,7 +30,7 @@ from export.training.sampling import SampleShape
 from export.training.store import PreparedClip, read_store
 from export.training.trainer import StepReport, Trainer
 from export.training.validation import Scores, Validation
-from shared.errors import ArtifactError, InferenceError
+from shared.errors import ArtifactError, ConfigError, InferenceError
 from shared.face_model import FaceModel
 
 
@@ -209,8 +209,12 @@ def _check_people(clips: Sequence[PreparedClip], validated: Sequence[PreparedCli
 
 
 def _device(run: TrainingRun) -> torch.device:
+    if run.device not in ("cpu", "cuda"):
+        raise ConfigError(f"device {run.device!r}, cpu or cuda is possible")
     if run.device == "cuda" and not torch.cuda.is_available():
         raise ArtifactError("device cuda, this machine offers cpu")
+    # Sizes never change, so that the search for the fastest convolutions pays at once.
+    torch.backends.cudnn.benchmark = run.device == "cuda"
     return torch.device(run.device)
 
 

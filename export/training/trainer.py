@@ -76,8 +76,9 @@ class Trainer:
         self.judge_optimizer = _adam(self.judges, plan.adversarial_learning_rate, _JUDGE_BETAS)
         self._usual_length = 0.0
         self._pncc = network.spec.planes(Channel.PNCC)
-        mask = network.spec.planes(Channel.MASK)
-        self._mesh = slice(mask.start, mask.start + 1)  # the face without its proxy
+        self._mask = (
+            network.spec.planes(Channel.MASK) if Channel.MASK in network.spec.channels else None
+        )
 
     def generate(self, network: GeneratorNetwork, batch: Batch) -> Generated:
         """Features of each reference once, then all its driving frames."""
@@ -96,11 +97,11 @@ class Trainer:
         adversarial = self.plan.is_adversarial(self.samples)
         generated = self.generate(self.network, batch)
         with torch.autocast(self.device.type, dtype=torch.bfloat16):
-            face = (batch.conditions[:, self._pncc].amax(1, keepdim=True) > 0).float()
+            face = self._head(batch)
             own, warped = self._measure.terms(generated, batch.targets, face, batch.alignments)
             self.scales.learn(own)
             loss = self.scales.picture_loss(own) + self.scales.picture_loss(warped)
-            mesh = batch.conditions[:, self._mesh]
+            mesh = self._mesh(batch)
             loss = loss + error_loss(generated.image, batch.targets, mesh)
             loss = loss + error_loss(generated.warped, batch.targets, mesh)
             learnt = generated.flow
@@ -135,7 +136,7 @@ class Trainer:
         targets = functional.avg_pool2d(batch.targets, scale)
         l1 = (preview.picture - targets).abs().mean()
         distance = flow_loss(preview.flow, batch.flows)
-        error = error_loss(preview.picture, targets, batch.conditions[:, self._mesh])
+        error = error_loss(preview.picture, targets, self._mesh(batch))
         loss = L1_WEIGHT * l1 + error + distance
         length = self._descend(loss, batch)
         return StepReport(
@@ -148,6 +149,17 @@ class Trainer:
             matching=math.nan,
             gradient_length=length,
         )
+
+    def _head(self, batch: Batch) -> Tensor:
+        """(B, 1, h, h) 1 on the driving head."""
+        return (batch.conditions[:, self._pncc].amax(1, keepdim=True) > 0).float()
+
+    def _mesh(self, batch: Batch) -> Tensor:
+        """(B, 1, h, h) 1 on the driving face without its proxy; on all of the head for a network
+        that takes no mask."""
+        if self._mask is None:
+            return self._head(batch)
+        return batch.conditions[:, self._mask.start : self._mask.start + 1]
 
     def _descend(self, loss: Tensor, batch: Batch) -> float:
         """A step of the generator; the length of its gradient."""
