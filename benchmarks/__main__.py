@@ -10,6 +10,7 @@ from benchmarks import (
     codec,
     demo,
     everything,
+    gpu,
     join,
     latency,
     quality,
@@ -28,6 +29,7 @@ app.command("browser")(browser.command)
 app.command("calls")(calls.command)
 app.command("codec")(codec.command)
 app.command("demo")(demo.command)
+app.command("gpu")(gpu.command)
 app.command("join")(join.command)
 app.command("latency")(latency.command)
 app.command("quality")(quality.command)

@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 from html import escape
-
-from rich.table import Table
+from typing import TYPE_CHECKING
 
 from shared.errors import ArtifactError
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +22,10 @@ class ResultTable:
     notes: tuple[str, ...] = ()
     """What a reader must know: settings, what is missing and why."""
 
-    def rich(self) -> Table:
+    def rich(self) -> "Table":
         """For a terminal, notes under it."""
+        from rich.table import Table  # here, as tables are also made where rich is not installed
+
         table = Table(*self.columns, title=self.title, caption="\n".join(self.notes) or None)
         for row in self.rows:
             table.add_row(*row)

@@ -16,6 +16,7 @@ from export.card_tables import data_summary
 from export.fidelity import Fidelity
 from export.golden import BATCH, SEED, describe, write_golden
 from export.model_card import CardMaterial, model_card
+from export.networks.graphs import EncoderGraph, FrameGraph
 from export.networks.interface import GeneratorNetwork, NetworkSpec
 from export.networks.number_format import set_number_format
 from export.parity import bundle_fidelity, feature_names, input_shapes, network_outputs
@@ -39,37 +40,6 @@ from shared.onnx_generator import CONDITIONS, IMAGE
 LICENCE = "evaluation only: see MODEL_CARD.md"
 
 
-class _Encoder(nn.Module):
-    """The once-per-reference graph; features leave it in float32."""
-
-    def __init__(self, network: GeneratorNetwork) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, image: Tensor, conditions: Tensor) -> tuple[Tensor, ...]:
-        picture, *features = self.network.encode(image, conditions)
-        # An output may not be an input itself.
-        return (picture * 1.0, *(feature.float() for feature in features))
-
-
-class _FrameGenerator(nn.Module):
-    """The per-frame graph; inputs in the order of `_frame_inputs`."""
-
-    def __init__(self, network: GeneratorNetwork, feature_types: Sequence[torch.dtype]) -> None:
-        """`feature_types`: those in which the network's encoder gives its features."""
-        super().__init__()
-        self.network = network
-        self._feature_types = feature_types
-
-    def forward(self, conditions: Tensor, *others: Tensor) -> Tensor:
-        rest = list(others)
-        spec = self.network.spec
-        features = [rest.pop(0).to(wanted) for wanted in self._feature_types]
-        past = rest.pop(0) if spec.history else None
-        audio = rest.pop(0) if spec.takes_audio else None
-        return self.network.generate(conditions, features, past, audio).image.clamp(-1, 1)
-
-
 def write_graphs(
     network: GeneratorNetwork, folder: Path, number_format: NumberFormat = NumberFormat.FLOAT32
 ) -> None:
@@ -84,7 +54,7 @@ def write_graphs(
     with torch.no_grad():
         features = network.encode(image, conditions)
         _export(
-            _Encoder(network),
+            EncoderGraph(network),
             (image, conditions),
             folder / ENCODER_NAME,
             input_names=[IMAGE, CONDITIONS],
@@ -94,7 +64,7 @@ def write_graphs(
         frame_inputs = [CONDITIONS, *names, *inputs]
         frame = [conditions, *(feature.float() for feature in features), *inputs.values()]
         _export(
-            _FrameGenerator(network, [feature.dtype for feature in features]),
+            FrameGraph(network, [feature.dtype for feature in features]),
             tuple(frame),
             folder / FRAME_NAME,
             input_names=frame_inputs,

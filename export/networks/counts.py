@@ -11,6 +11,11 @@ def count_parameters(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
 
 
+def count_bytes(module: nn.Module) -> int:
+    """Of all parameters, as they are stored."""
+    return sum(one.numel() * one.element_size() for one in module.parameters())
+
+
 def count_macs(module: nn.Module, run: Callable[[], Any]) -> int:
     """Multiply-accumulates of the convolutions and linear layers inside `module` during `run`.
 

@@ -1,0 +1,1 @@
+"""How fast networks run on a processor, measured; needs torch alone (no ONNX, no OpenCV)."""
