@@ -95,4 +95,6 @@ def _finish(axes: Axes, ticks: tuple[int, ...], title: str, x: str) -> None:
         axis.set_minor_formatter(NullFormatter())
     axes.grid(alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(fontsize=7, framealpha=0.7, edgecolor="none")
+    axes.legend(
+        loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=3, fontsize=7, edgecolor="none"
+    )

@@ -16,6 +16,7 @@ from benchmarks.gpu_targets import (
     Target,
     strength,
 )
+from benchmarks.missing_notes import MissingNotes
 from benchmarks.result_table import ResultTable
 from benchmarks.roofline import Roof
 from shared.number_format import NumberFormat
@@ -26,6 +27,7 @@ _FLOOR = (
     "floor: the larger of arithmetic (MACs over the measured matrix product) and memory (weights, "
     "inputs and pictures once, over the measured copy)."
 )
+_BEHIND_MS = 1000.0
 _TINY = "Networks of tiny sizes: these numbers mean nothing."
 _SIMULATED = (
     "Simulated with measured times of service, inputs sent and pictures fetched; the best back end "
@@ -98,83 +100,101 @@ def _roof_of(plan: GpuPlan, figures: Figures) -> Roof | None:
 
 
 def _roof(plan: GpuPlan, figures: Figures) -> ResultTable:
-    names = [f"roof/{number_format}/tflops" for number_format in plan.number_formats]
+    missing = MissingNotes()
     rows = [
         (
             f"matrix product, {number_format}",
-            _cell(figures, f"{plan.prefix}/{name}", "{:.3g} TFLOP/s"),
+            _cell(figures, f"{plan.prefix}/roof/{number_format}/tflops", "{:.3g} TFLOP/s", missing),
         )
-        for name, number_format in zip(names, plan.number_formats, strict=True)
+        for number_format in plan.number_formats
     ]
-    rows.append(("copy", _cell(figures, f"{plan.prefix}/roof/copy_gbps", "{:.4g} GB/s")))
-    return ResultTable("What the processor does at best", ("", "measured"), tuple(rows))
-
-
-def _times(plan: GpuPlan, figures: Figures) -> ResultTable:
-    rows: list[tuple[str, ...]] = []
-    for network, number_format in product(plan.networks, plan.number_formats):
-        place = f"{plan.prefix}/{network}/{number_format}"
-        floor = [_cell(figures, f"{place}/batch{b}/floor_ms", "{:.3g}") for b in plan.batches]
-        rows.append((network, number_format, "floor", *floor, "", ""))
-        rows += [
-            (network, number_format, back_end, *_row(plan, figures, place, back_end))
-            for back_end in plan.back_ends
-        ]
-    columns = [f"batch {batch}, ms (floors)" for batch in plan.batches]
-    last = plan.batches[-1]
+    rows.append(("copy", _cell(figures, f"{plan.prefix}/roof/copy_gbps", "{:.4g} GB/s", missing)))
     return ResultTable(
-        "A batch of frames: median time, and how many times the floor it is",
-        ("network", "format", "back end", *columns, "frames/s at best", f"MB at {last}"),
-        tuple(rows),
-        (_FLOOR, *([_TINY] if plan.sizes else [])),
+        "What the processor does at best", ("", "measured"), tuple(rows), missing.notes()
     )
 
 
-def _row(plan: GpuPlan, figures: Figures, place: str, back_end: str) -> Sequence[str]:
-    batches = [f"{place}/{back_end}/batch{batch}" for batch in plan.batches]
-    first = figures[f"{batches[0]}/ms"]
-    if first.median is None:
-        return (first.why or "not measured", *[""] * (len(batches) + 1))
-    cells = []
-    for batch in batches:
-        ms, over = _median(figures, f"{batch}/ms"), _median(figures, f"{batch}/over_floor")
-        known = ms is not None and over is not None
-        cells.append(
-            f"{ms:.3g} ({over:.1f})" if known else figures[f"{batch}/ms"].why or "not measured"
-        )
-    rates = [_median(figures, f"{batch}/frames_per_second") for batch in batches]
-    best = max(rate for rate in rates if rate is not None)
-    memory = _median(figures, f"{batches[-1]}/memory_mb")
-    return (*cells, f"{best:.4g}", "-" if memory is None else f"{memory:.0f}")
-
-
-def _calls(plan: GpuPlan, figures: Figures) -> ResultTable:
+def _times(plan: GpuPlan, figures: Figures) -> ResultTable:
+    missing = MissingNotes()
     rows: list[tuple[str, ...]] = []
     for network, number_format in product(plan.networks, plan.number_formats):
         place = f"{plan.prefix}/{network}/{number_format}"
-        for back_end in plan.back_ends:
-            streams = figures[f"{place}/{back_end}/streams"]
-            cells = (
-                [streams.why or "not measured", *[""] * len(SHOWN_CALLS)]
-                if streams.median is None
-                else [
-                    *(
-                        _cell(figures, f"{place}/{back_end}/calls{calls}/p99_ms", "{:.3g}")
-                        for calls in SHOWN_CALLS
-                    ),
-                    f"{streams.median:g}",
-                ]
+        floor = (
+            _cell(figures, f"{place}/batch{batch}/floor_ms", "{:.3g}", missing)
+            for batch in plan.batches
+        )
+        rows.append((f"{network} {number_format} floor", *floor, "", ""))
+        rows += [
+            (
+                f"{network} {number_format} {back_end}",
+                *_times_row(plan, figures, f"{place}/{back_end}", missing),
             )
-            rows.append((network, number_format, back_end, *cells))
-        real = _cell(figures, f"{place}/best/real_p99_ms", "{:.3g} ms")
-        most = _cell(figures, f"{place}/best/streams", "{:g}")
-        blank = [""] * (len(SHOWN_CALLS) - 1)
-        rows.append((network, number_format, "best, in real time", *blank, real, most))
+            for back_end in plan.back_ends
+        ]
     return ResultTable(
-        f"Calls at 25 frames a second: p99 of wait and service, ms, and calls under {LIMIT_MS:g}",
-        ("network", "format", "back end", *(f"{calls}" for calls in SHOWN_CALLS), "calls kept"),
+        "Median ms of a batch of frames, and how many times the floor that is",
+        (
+            "",
+            *(f"batch {batch}" for batch in plan.batches),
+            "frames/s at best",
+            f"MB at {plan.batches[-1]}",
+        ),
         tuple(rows),
-        (_SIMULATED,),
+        (_FLOOR, *([_TINY] if plan.sizes else []), *missing.notes()),
+    )
+
+
+def _times_row(
+    plan: GpuPlan, figures: Figures, place: str, missing: MissingNotes
+) -> tuple[str, ...]:
+    cells, rates = [], []
+    for batch in plan.batches:
+        ms = figures[f"{place}/batch{batch}/ms"]
+        over = _median(figures, f"{place}/batch{batch}/over_floor")
+        rate = _median(figures, f"{place}/batch{batch}/frames_per_second")
+        if ms.median is None or over is None or rate is None:
+            cells.append(missing.cell(ms.why))
+        else:
+            cells.append(f"{ms.median:.3g} x{over:.1f}")
+            rates.append(rate)
+    memory = f"{place}/batch{plan.batches[-1]}/memory_mb"
+    return (
+        *cells,
+        f"{max(rates):.4g}" if rates else "",
+        _cell(figures, memory, "{:.0f}", missing),
+    )
+
+
+def _calls(plan: GpuPlan, figures: Figures) -> ResultTable:
+    missing = MissingNotes()
+    rows: list[tuple[str, ...]] = []
+    for network, number_format in product(plan.networks, plan.number_formats):
+        place = f"{plan.prefix}/{network}/{number_format}"
+        rows += [
+            (
+                f"{network} {number_format} {back_end}",
+                *(
+                    _wait(figures, f"{place}/{back_end}/calls{calls}/p99_ms", missing)
+                    for calls in SHOWN_CALLS
+                ),
+                _cell(figures, f"{place}/{back_end}/streams", "{:g}", missing),
+                "",
+            )
+            for back_end in plan.back_ends
+        ]
+        rows.append(
+            (
+                f"{network} {number_format}, the best",
+                *[""] * len(SHOWN_CALLS),
+                _cell(figures, f"{place}/best/streams", "{:g}", missing),
+                _wait(figures, f"{place}/best/real_p99_ms", missing),
+            )
+        )
+    return ResultTable(
+        f"Calls at 25 frames a second: p99 of wait and service, ms; calls that keep {LIMIT_MS:g}",
+        ("calls", *(f"{calls}" for calls in SHOWN_CALLS), "kept", "p99 in real time"),
+        tuple(rows),
+        (_SIMULATED, *missing.notes()),
     )
 
 
@@ -199,8 +219,16 @@ def _median(figures: Figures, name: str) -> float | None:
     return figures[name].median if name in figures else None
 
 
-def _cell(figures: Figures, name: str, form: str) -> str:
+def _cell(figures: Figures, name: str, form: str, missing: MissingNotes) -> str:
     value = _median(figures, name)
-    if value is not None:
-        return form.format(value)
-    return figures[name].why or "not measured" if name in figures else "-"
+    return missing.cell(figures[name].why) if value is None else form.format(value)
+
+
+def _wait(figures: Figures, name: str, missing: MissingNotes) -> str:
+    """Of a queue that falls behind only that it does: its waits grow with the calls' length."""
+    value = _median(figures, name)
+    return (
+        "behind"
+        if value is not None and value > _BEHIND_MS
+        else _cell(figures, name, "{:.3g}", missing)
+    )

@@ -96,6 +96,9 @@ def open_processor(kind: str) -> Processor:
     if not torch.cuda.is_available():
         raise UnavailableError(f"no GPU that torch {torch.__version__} can use")
     torch.backends.cudnn.benchmark = True  # sizes never change
+    # Convolutions of float32 run in TF32 unless told otherwise: matrix products must, too, to be
+    # the roof above them.
+    torch.set_float32_matmul_precision("high")
     device = torch.device("cuda", torch.cuda.current_device())
     return Processor(device, torch.cuda.get_device_name(device))
 

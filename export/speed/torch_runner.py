@@ -82,5 +82,6 @@ def _levels(picture: Tensor) -> Tensor:
 
 
 def _on_host(tensor: Tensor, *, pinned: bool) -> Tensor:
-    host = torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=pinned)
+    # Of the same order of planes, so that a copy there is one transfer.
+    host = torch.empty_like(tensor, device="cpu", pin_memory=pinned)
     return host.copy_(tensor)
