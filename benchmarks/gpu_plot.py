@@ -38,7 +38,7 @@ def draw(plan: GpuPlan, figures: Figures, gpu: str, path: Path) -> None:
     notes = [gpu or ("on the CPU" if plan.device == "cpu" else "no GPU")]
     notes += ["networks of tiny sizes"] if plan.sizes else []
     notes += ["QUICK, means little"] if plan.quick else []
-    drawing.suptitle(f"Kilocall's networks: {'; '.join(notes)}")
+    drawing.suptitle(f"Kilocall's networks\n{'; '.join(notes)}", fontsize=11)
     drawing.savefig(path, dpi=90)
 
 

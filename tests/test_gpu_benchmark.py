@@ -89,6 +89,18 @@ def test_without_a_gpu_every_row_says_so() -> None:
 
 
 @pytest.mark.usefixtures("no_gpu")
+def test_what_was_measured_is_drawn_and_what_was_not_is_named(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib", reason="needs matplotlib (extra bench)")
+    from benchmarks.gpu_plot import draw
+
+    plan = GpuPlan(networks=("base", "base-half"))
+    known = {f"gpu/base/fp16/eager/batch{batch}/ms": 5.0 * batch for batch in plan.batches}
+    figures = figures_of(plan, known)
+    draw(plan, figures, "", tmp_path / "gpu.png")
+    assert (tmp_path / "gpu.png").stat().st_size > 10_000
+
+
+@pytest.mark.usefixtures("no_gpu")
 def test_targets_are_scaled_and_take_the_best_back_end() -> None:
     plan = GpuPlan(number_formats=(NumberFormat.FLOAT16,))
     figures = figures_of(

@@ -45,6 +45,11 @@ class TorchRunner:
             self._levels = _levels(self._picture)
         self._received = _on_host(self._levels, pinned=self._processor.is_gpu)
 
+    @property
+    def picture(self) -> Tensor:
+        """(B, 3, S, S) on the device, of the last run."""
+        return self._picture
+
     @torch.no_grad()
     def run(self) -> None:
         """See `Runner`."""
