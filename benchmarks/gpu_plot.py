@@ -4,7 +4,7 @@ from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
-from matplotlib.ticker import NullFormatter, ScalarFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from benchmarks.call_queue import LIMIT_MS
 from benchmarks.gpu_plan import BACK_ENDS, SHOWN_CALLS, GpuPlan
@@ -71,7 +71,8 @@ def _draw_calls(axes: Axes, plan: GpuPlan, figures: Figures, network: str) -> No
                 if (ms := figures[f"{place}/{back_end}/calls{calls}/p99_ms"].median) is not None
             ]
             _line(axes, points, style, _COLOURS[back_end], f"{back_end}, {number_format}")
-    axes.axhline(LIMIT_MS, color="grey", ls=":", lw=1)
+    if axes.has_data():
+        axes.axhline(LIMIT_MS, color="grey", ls=":", lw=1)
     _finish(axes, SHOWN_CALLS, f"{network}: calls at 25 frames a second", "calls")
 
 
@@ -90,8 +91,9 @@ def _finish(axes: Axes, ticks: tuple[int, ...], title: str, x: str) -> None:
     axes.set_xscale("log", base=2)
     axes.set_yscale("log")
     axes.set_xticks(ticks)
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter(ScalarFormatter())
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axis.set_minor_formatter(NullFormatter())
     axes.grid(alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)

@@ -137,22 +137,23 @@ def test_nonsense_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path)
     assert "device 'tpu', cuda or cpu is possible" in capsys.readouterr().err
 
 
-def test_a_run_tells_as_often_as_was_said() -> None:
+def test_a_run_goes_on_where_no_back_end_runs_and_tells_as_often_as_was_said() -> None:
     pytest.importorskip("torch", reason="needs torch (requirements/export.txt)")
     plan = GpuPlan(
         device="cpu",
         networks=("base-half",),
         number_formats=(NumberFormat.FLOAT32,),
         batches=(1, 2),
-        back_ends=("eager", "graph"),
+        back_ends=("graph", "tensorrt"),
     )
     told: list[str] = []
     run = measure(quick_plan(plan), told.append)
     assert len(told) == steps(quick_plan(plan))
     assert run.why["gpu_on_cpu/base-half/fp32/graph/batch2/ms"] == "a CUDA graph needs a GPU"
     place = "gpu_on_cpu/base-half/fp32"
-    for name in ("batch1/floor_ms", "eager/batch2/ms", "eager/calls64/p99_ms", "best/streams"):
-        assert run.values[f"{place}/{name}"] is not None
+    assert (run.values[f"{place}/batch2/floor_ms"] or 0) > 0
+    assert run.why[f"{place}/tensorrt/calls64/p99_ms"] == "TensorRT needs a GPU"
+    assert run.why[f"{place}/best/streams"] == "no back end ran"
 
 
 _OTHERS = (
@@ -184,6 +185,8 @@ def test_it_runs_where_only_torch_is(tmp_path: Path) -> None:
     assert (result.benchmark, result.quick) == ("gpu", True)
     place = "gpu_on_cpu/base-half/fp32"
     assert (result.figures[f"{place}/eager/batch1/ms"].median or 0) > 0
+    for name in ("batch1/floor_ms", "eager/calls64/p99_ms", "eager/streams", "best/streams"):
+        assert result.figures[f"{place}/{name}"].median is not None
     missing = result.figures[f"{place}/onnxruntime/batch1/ms"]
     assert missing.median is None
     assert (missing.why or "").endswith("is not installed")
