@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from shared.conditions import channel_count
+from shared.channel import channel_count
 from shared.errors import InferenceError
 from shared.frame_input import FrameInput
 from shared.generator import Generator, load_generator
