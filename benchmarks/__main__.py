@@ -18,6 +18,7 @@ from benchmarks import (
     reconstruct,
     regress,
     repeats,
+    scale,
     tracking,
     wire,
 )
@@ -37,6 +38,7 @@ app.command("readme")(readme.command)
 app.command("reconstruct")(reconstruct.command)
 app.command("regress")(regress.command)
 app.command("repeats")(repeats.command)
+app.command("scale")(scale.command)
 app.command("tracking")(tracking.command)
 app.command("wire")(wire.command)
 

@@ -1,11 +1,13 @@
 """The composition root of a receiver process."""
 
 import asyncio
+from collections.abc import Callable
 
 from fastapi import FastAPI
 
 from receiver.app import create_app
 from receiver.calls import Calls
+from receiver.frame_player import FramePlayer
 from receiver.party_stream import PartyStream, StreamSettings
 from receiver.player_status import StatusReporter
 from receiver.published_stream import PublisherLink
@@ -36,9 +38,14 @@ class ReceiverPipeline:
         authority: TokenAuthority,
         *,
         stream_settings: StreamSettings | None = None,
+        make_player: Callable[[], FramePlayer] | None = None,
     ) -> None:
-        """Loads the face model and the generator. Raises ArtifactError, ConfigError."""
+        """Loads the face model and the generator. Raises ArtifactError, ConfigError.
+
+        `make_player`: players that a benchmark watches, one a party.
+        """
         self._stream_settings = stream_settings
+        self._make_player = make_player
         self._trace_path = settings.trace
         if settings.trace is not None:
             check_trace_path(settings.trace)
@@ -117,6 +124,7 @@ class ReceiverPipeline:
             metrics=self.metrics,
             link=link,
             settings=self._stream_settings,
+            player=None if self._make_player is None else self._make_player(),
         )
 
 
