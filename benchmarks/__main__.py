@@ -19,6 +19,7 @@ from benchmarks import (
     regress,
     repeats,
     scale,
+    soak,
     tracking,
     wire,
 )
@@ -39,6 +40,7 @@ app.command("reconstruct")(reconstruct.command)
 app.command("regress")(regress.command)
 app.command("repeats")(repeats.command)
 app.command("scale")(scale.command)
+app.command("soak")(soak.command)
 app.command("tracking")(tracking.command)
 app.command("wire")(wire.command)
 
