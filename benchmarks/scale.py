@@ -29,6 +29,7 @@ from benchmarks.wire_actor import Actor, record_actors
 from benchmarks.wire_track import RecordedTrack
 from shared.errors import ArtifactError, ConfigError
 from shared.face_model import FaceModel
+from shared.generator import load_generator
 from shared.shipped_generators import WARP, default_generator
 
 _CLIPS = 4
@@ -67,6 +68,8 @@ def command(
     if plot is not None and find_spec("matplotlib") is None:
         raise ConfigError("matplotlib is not installed: pip install kilocall[bench]")
     names = tuple(dict.fromkeys(bundle or (WARP, default_generator())))
+    for name in names:  # one that is none is told now, not after the others were measured
+        load_generator(name).close()
     plan = quick_plan(names) if quick else full_plan(names, most_calls)
     started = time.monotonic()
     runs: list[ScaleRun] = []
@@ -87,7 +90,7 @@ def command(
             label = "" if number == 0 else f" {number + 1}"
             run_calls(plan, actors, runs[-1], _bar(progress, f"calls{label}"))
             run_pictures(plan, actors[0], model, runs[-1], _bar(progress, f"pictures{label}"))
-    played = "the built-in portrait" if data is None else f"{len(actors)} clips of {data.name}"
+    played = "the built-in portrait" if data is None else f"clips of {data.name} ({len(actors)})"
     tables = tables_of(runs, step_seconds=plan.step_seconds, played=played)
     console = Console(width=max(Console().width, _WIDTH))
     for table in tables:

@@ -94,7 +94,6 @@ def run_calls(
 ) -> None:
     """Load one receiver a generator; what a receiver cannot do is written down, not raised."""
     for number, name in enumerate(plan.generators):
-        load_generator(name).close()  # a generator that is none is told before a process starts
         found = GeneratorRun(Path(name).name)
         run.generators.append(found)
 
