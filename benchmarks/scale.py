@@ -91,7 +91,7 @@ def command(
             run_calls(plan, actors, runs[-1], _bar(progress, f"calls{label}"))
             run_pictures(plan, actors[0], model, runs[-1], _bar(progress, f"pictures{label}"))
     played = "the built-in portrait" if data is None else f"clips of {data.name} ({len(actors)})"
-    tables = tables_of(runs, step_seconds=plan.step_seconds, played=played)
+    tables = tables_of(runs, plan=plan, played=played)
     console = Console(width=max(Console().width, _WIDTH))
     for table in tables:
         console.print(table.rich())

@@ -7,7 +7,7 @@ from statistics import median
 from benchmarks.figures import Figure, gather
 from benchmarks.picture_cost import PictureCost
 from benchmarks.result_table import ResultTable
-from benchmarks.scale_run import GeneratorRun, ScaleRun
+from benchmarks.scale_run import GeneratorRun, ScalePlan, ScaleRun
 from benchmarks.scale_scores import (
     LEAST_SHARE,
     MOST_P95_MS,
@@ -92,11 +92,11 @@ def _step_values(step: StepScores) -> dict[str, float | None]:
     return {name: value if math.isfinite(value) else None for name, value in found.items()}
 
 
-def tables_of(runs: Sequence[ScaleRun], *, step_seconds: float, played: str) -> list[ResultTable]:
+def tables_of(runs: Sequence[ScaleRun], *, plan: ScalePlan, played: str) -> list[ResultTable]:
     """Medians over the runs."""
     figures = figures_of(runs)
     names = dict.fromkeys(found.name for run in runs for found in run.generators)
-    tables = [_calls_table(runs, figures, name, step_seconds, played) for name in names]
+    tables = [_calls_table(runs, figures, name, plan, played) for name in names]
     return [*tables, _pictures_table(runs, figures)]
 
 
@@ -104,7 +104,7 @@ def _calls_table(
     runs: Sequence[ScaleRun],
     figures: dict[str, Figure],
     name: str,
-    step_seconds: float,
+    plan: ScalePlan,
     played: str,
 ) -> ResultTable:
     counts = sorted({s.calls for run in runs for g in _named(run, name) for s in g.steps})
@@ -134,7 +134,7 @@ def _calls_table(
     held = figures.get(f"scale/{name}/calls_held")
     ended = sorted({g.ended for run in runs for g in _named(run, name) if g.ended})
     return ResultTable(
-        title=f"{name}: calls through one receiver, {step_seconds:g} s each",
+        title=f"{name}: calls through one receiver, {plan.step_seconds:g} s each",
         columns=(
             "calls",
             "late, p50 / p95 / p99 ms",
@@ -151,7 +151,7 @@ def _calls_table(
             _cost_note(held, figures, name),
             _MEANING,
             _RULE,
-            f"Replayed parameters and sound of {played}. {_LOAD}",
+            _played_note(plan, played),
             *ended,
         ),
     )
@@ -164,6 +164,13 @@ def _cost_note(held: Figure | None, figures: dict[str, Figure], name: str) -> st
     return (
         f"held: {_text(min(known, default=None), 0)} calls in every run; one more call costs "
         f"{_text(cost, 2)} cores and {_text(memory, 1)} MB"
+    )
+
+
+def _played_note(plan: ScalePlan, played: str) -> str:
+    return (
+        f"Replayed parameters and sound of {played}, measured from {plan.settle_seconds:g} s after "
+        f"the last call was added. {_LOAD}"
     )
 
 

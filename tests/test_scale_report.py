@@ -7,7 +7,7 @@ import pytest
 from benchmarks.figures import Figure
 from benchmarks.picture_cost import PictureCost
 from benchmarks.scale_report import figures_of, tables_of
-from benchmarks.scale_run import GeneratorRun, ScaleRun
+from benchmarks.scale_run import GeneratorRun, ScaleRun, full_plan
 from tests.scale_steps import step
 
 
@@ -40,7 +40,7 @@ def test_each_figure_has_a_value_a_run_and_says_why_one_is_missing() -> None:
 
 def test_tables_tell_what_held_and_what_ended_a_run() -> None:
     runs = [_run(most=3), _run(most=2), _run(most=2, ended="the receiver is gone")]
-    calls, pictures = tables_of(runs, step_seconds=15, played="a clip")
+    calls, pictures = tables_of(runs, plan=full_plan(["warp"], 8), played="a clip")
     assert [row[-1] for row in calls.rows] == [
         "held",
         "missed in 1 of 2 runs: p95 55 ms of 40",
