@@ -78,6 +78,7 @@ def _draw(
     highest = axes.dataLim.y1 if axes.has_data() else 0.0
     # The legend, at the top, lies on no line.
     axes.set_ylim(0, 1.25 * highest if highest > 0 else 1.0)
+    axes.set_axisbelow(True)
     axes.grid(alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
     if axes.has_data():
