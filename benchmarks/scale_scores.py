@@ -58,7 +58,7 @@ class StepScores:
     def why_missed(self) -> str | None:
         """What was not kept; None for a step that held."""
         if not self.late_ms.p95 <= MOST_P95_MS:
-            return f"p95 {self.late_ms.p95:.0f} ms of {MOST_P95_MS:.0f}"
+            return f"p95 {self.late_ms.p95:.1f} ms of {MOST_P95_MS:.0f}"
         if not self.pictures_hz >= LEAST_SHARE * self.fps:
             return f"{self.pictures_hz:.1f} pictures/s of {self.fps:.0f}"
         return None

@@ -43,8 +43,8 @@ def test_tables_tell_what_held_and_what_ended_a_run() -> None:
     calls, pictures = tables_of(runs, plan=full_plan(["warp"], 8), played="a clip")
     assert [row[-1] for row in calls.rows] == [
         "held",
-        "missed in 1 of 2 runs: p95 55 ms of 40",
-        "missed: p95 55 ms of 40",
+        "missed in 1 of 2 runs: p95 55.0 ms of 40",
+        "missed: p95 55.0 ms of 40",
     ]
     assert calls.notes[0] == "held: 1 calls in every run; one more call costs 0.20 cores and 4.0 MB"
     assert calls.notes[-1] == "the receiver is gone"

@@ -63,7 +63,7 @@ def test_calls_rise_by_one_and_then_by_a_quarter() -> None:
 def test_a_step_misses_by_time_or_by_pictures() -> None:
     assert step(1).why_missed is None
     assert step(1, p95=40.0, pictures=24.0).why_missed is None
-    assert step(1, p95=40.6).why_missed == "p95 41 ms of 40"
+    assert step(1, p95=40.6).why_missed == "p95 40.6 ms of 40"
     assert step(1, pictures=23.9).why_missed == "23.9 pictures/s of 25"
     assert replace(step(1), late_ms=Percentiles(np.nan, np.nan, np.nan)).why_missed is not None
 
