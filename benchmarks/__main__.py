@@ -14,6 +14,7 @@ from benchmarks import (
     join,
     latency,
     quality,
+    rate_distortion,
     readme,
     reconstruct,
     regress,
@@ -35,6 +36,7 @@ app.command("gpu")(gpu.command)
 app.command("join")(join.command)
 app.command("latency")(latency.command)
 app.command("quality")(quality.command)
+app.command("rate-distortion")(rate_distortion.command)
 app.command("readme")(readme.command)
 app.command("reconstruct")(reconstruct.command)
 app.command("regress")(regress.command)

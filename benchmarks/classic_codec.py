@@ -27,6 +27,7 @@ class Codec(StrEnum):
     """Codecs of video calls."""
 
     X264 = "x264"
+    VP8 = "VP8"
     VP9 = "VP9"
     AV1 = "AV1"
 
@@ -59,7 +60,22 @@ CODECS = {
             "qp": "{q}",
             "x264-params": "keyint=infinite:scenecut=0",
         },
-        quantizers=range(23, 52, 2),
+        quantizers=range(17, 52, 2),
+    ),
+    Codec.VP8: CodecSettings(
+        encoder="libvpx",
+        decoder="vp8",
+        options={
+            "deadline": "good",
+            "cpu-used": "0",
+            "lag-in-frames": "0",
+            "auto-alt-ref": "0",
+            "crf": "{q}",
+            "qmin": "{q}",
+            "qmax": "{q}",
+            "b": "0",
+        },
+        quantizers=range(13, 64, 2),
     ),
     Codec.VP9: CodecSettings(
         encoder="libvpx-vp9",
@@ -74,7 +90,7 @@ CODECS = {
             "qmax": "{q}",
             "b": "0",
         },
-        quantizers=range(27, 64, 2),
+        quantizers=range(15, 64, 2),
     ),
     Codec.AV1: CodecSettings(
         encoder="libsvtav1",
@@ -84,7 +100,7 @@ CODECS = {
             "qp": "{q}",
             "svtav1-params": "pred-struct=1:lookahead=0:keyint=-1:rc=0:aq-mode=0:scd=0",
         },
-        quantizers=range(27, 64, 2),
+        quantizers=range(15, 64, 2),
     ),
 }
 

@@ -38,6 +38,19 @@ _EVERY = 5
 
 
 @dataclass(frozen=True, slots=True)
+class CodecSetting:
+    """What a codec may choose for a clip."""
+
+    divisor: int
+    """Each so many-th picture is coded, of FRAME_DIVISORS."""
+
+    scale: Fraction
+    """Of each side, of SCALES."""
+
+    quantizer: int
+
+
+@dataclass(frozen=True, slots=True)
 class CodecPoint:
     """A codec at its best under one wire rate."""
 
@@ -54,6 +67,12 @@ class CodecPoint:
     scale: float
     quantizer: int
     first_picture_bytes: int
+
+    @property
+    def first_picture_wire_bytes(self) -> int:
+        """With the headers of its packets."""
+        packets = -(-self.first_picture_bytes // MAX_PACKET_BYTES)
+        return self.first_picture_bytes + PACKET_HEADER_BYTES * packets
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,28 +102,61 @@ def rate_curve(
     wire_rates_bps: Sequence[int] = WIRE_RATES_BPS,
 ) -> RateCurve:
     """Raises ArtifactError where the codec fails."""
-    settings = [
-        _Setting(codec, pictures, rate, divisor, scale)
-        for divisor in FRAME_DIVISORS
-        for scale in SCALES
-    ]
-    points: dict[int, CodecPoint | None] = {}
-    for wire_rate in wire_rates_bps:
+    clip = CodedClip(codec, pictures, rate)
+    points = {
+        wire_rate: None if (best := clip.best(wire_rate)) is None else clip.point(best)
+        for wire_rate in wire_rates_bps
+    }
+    return RateCurve(points, clip.wire_bps(clip.floor()))
+
+
+class CodedClip:
+    """A clip through one codec; what several rates ask for is encoded once."""
+
+    def __init__(self, codec: Codec, pictures: Sequence[Image], rate: Fraction) -> None:
+        """`rate`: pictures a second."""
+        self._quantizers = CODECS[codec].quantizers
+        self._streams = {
+            (divisor, scale): _Streams(codec, pictures, rate, divisor, scale)
+            for divisor in FRAME_DIVISORS
+            for scale in SCALES
+        }
+
+    def best(self, wire_rate_bps: float) -> CodecSetting | None:
+        """Nearest to the clip by PSNR within a wire rate; None: out of reach.
+
+        Raises ArtifactError where the codec fails, as all below.
+        """
         fitting = [
-            (setting.psnr_db(quantizer), number, quantizer)
-            for number, setting in enumerate(settings)
-            if (quantizer := setting.finest(wire_rate)) is not None
+            CodecSetting(divisor, scale, quantizer)
+            for (divisor, scale), streams in self._streams.items()
+            if (quantizer := streams.finest(wire_rate_bps)) is not None
         ]
-        if fitting:
-            _, number, quantizer = max(fitting)
-            points[wire_rate] = settings[number].point(quantizer)
-        else:
-            points[wire_rate] = None
-    floor = min(setting.wire_bps(CODECS[codec].quantizers[-1]) for setting in settings)
-    return RateCurve(points, floor)
+        return max(fitting, key=lambda one: self._of(one).psnr_db(one.quantizer), default=None)
+
+    def floor(self) -> CodecSetting:
+        """Of the least wire rate."""
+        coarsest = [
+            CodecSetting(divisor, scale, self._quantizers[-1]) for divisor, scale in self._streams
+        ]
+        return min(coarsest, key=self.wire_bps)
+
+    def wire_bps(self, setting: CodecSetting) -> float:
+        """Without the first picture."""
+        return self._of(setting).wire_bps(setting.quantizer)
+
+    def point(self, setting: CodecSetting) -> CodecPoint:
+        return self._of(setting).point(setting.quantizer)
+
+    def shown(self, setting: CodecSetting) -> list[Image]:
+        """What is seen at each of the clip's instants, in its size."""
+        return self._of(setting).shown(setting.quantizer)
+
+    def _of(self, setting: CodecSetting) -> "_Streams":
+        return self._streams[setting.divisor, setting.scale]
 
 
-class _Setting:
+class _Streams:
     """A clip at one rate of pictures and one size."""
 
     def __init__(
@@ -126,7 +178,7 @@ class _Setting:
         self.psnr_db = cache(self._psnr_db)
         self.point = cache(self._point)
 
-    def finest(self, wire_rate_bps: int) -> int | None:
+    def finest(self, wire_rate_bps: float) -> int | None:
         """The finest quantizer within a wire rate; None when the coarsest takes more."""
         quantizers = CODECS[self._codec].quantizers
         if self.wire_bps(quantizers[-1]) > wire_rate_bps:
@@ -146,6 +198,11 @@ class _Setting:
 
     def _encode(self, quantizer: int) -> list[bytes]:
         return encode(self._codec, self._pictures, self._rate, quantizer)
+
+    def shown(self, quantizer: int) -> list[Image]:
+        decoded = decode(self._codec, self._packets(quantizer))
+        enlarged = [_scaled(picture, 1 / self._scale) for picture in decoded]
+        return [enlarged[index // self._divisor] for index in range(len(self._truth))]
 
     def _pairs(self, quantizer: int) -> list[tuple[Image, Image]]:
         """What is shown, and what the clip holds at that time."""

@@ -1,9 +1,7 @@
 """Clips through the classic codecs and through Kilocall, in parallel processes."""
 
-import multiprocessing
-import signal
 from collections.abc import Generator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import Future, as_completed
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -14,6 +12,7 @@ import numpy as np
 from benchmarks.classic_codec import Codec, missing
 from benchmarks.classic_codec_rates import RateCurve, rate_curve
 from benchmarks.clip import Clip
+from benchmarks.clip_workers import clip_workers
 from benchmarks.driving import PolicySource
 from benchmarks.machine import usable_cores
 from benchmarks.offline_call import OfflineCall
@@ -105,12 +104,8 @@ def run_codecs(
     `most_pictures` of each clip, from its start. Yields, after each clip that is through one
     codec, the share of the work that is over and its results so far.
     """
-    # Fresh processes: threads of this one would not survive a fork.
-    context = multiprocessing.get_context("spawn")
     lacking = {codec: missing(codec) for codec in Codec}
-    with ProcessPoolExecutor(
-        usable_cores(), mp_context=context, initializer=_ignore_interrupt
-    ) as pool:
+    with clip_workers() as pool:
         rebuilt = {clip: pool.submit(_rebuilt, clip, generator, most_pictures) for clip in clips}
         curves: dict[Codec, dict[Path, Future[RateCurve]]] = {codec: {} for codec in Codec}
         for clip in clips:
@@ -123,38 +118,34 @@ def run_codecs(
             *(future for of_codec in curves.values() for future in of_codec.values()),
             *rebuilt.values(),
         ]
-        try:
-            for done, _ in enumerate(as_completed(everything), start=1):
-                codecs = tuple(
-                    CodecResult(codec, {}, None, why)
-                    if (why := lacking[codec]) is not None
-                    else _codec_result(codec, wire_rates_bps, *_gathered(curves[codec]))
-                    for codec in Codec
-                )
-                own = _rebuilt_result(generator, *_gathered(rebuilt))
-                yield done / len(everything), PictureResults(codecs, own)
-        except BaseException:
-            # Nobody waits for what is under way: a clip takes up to a minute.
-            for worker in multiprocessing.active_children():
-                worker.terminate()
-            pool.shutdown(cancel_futures=True)
-            raise
+        for done, _ in enumerate(as_completed(everything), start=1):
+            codecs = tuple(
+                CodecResult(codec, {}, None, why)
+                if (why := lacking[codec]) is not None
+                else _codec_result(codec, wire_rates_bps, *gathered(curves[codec]))
+                for codec in Codec
+            )
+            own = _rebuilt_result(generator, *gathered(rebuilt))
+            yield done / len(everything), PictureResults(codecs, own)
 
 
-def _ignore_interrupt() -> None:
-    # Ctrl-C is for the benchmark alone, which then ends its workers.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def _gathered(futures: dict[Path, Future[_Result]]) -> tuple[list[_Result], str | None]:
+def gathered(futures: dict[Path, Future[_Result]]) -> tuple[list[_Result], str | None]:
     """What came of the clips that are done, and what did not."""
-    results: list[_Result] = []
+    results, why = gathered_by_clip(futures)
+    return list(results.values()), why
+
+
+def gathered_by_clip(
+    futures: dict[Path, Future[_Result]],
+) -> tuple[dict[str, _Result], str | None]:
+    """The same by name of the clip."""
+    results: dict[str, _Result] = {}
     failures = []
     for clip, future in futures.items():
         if not future.done():
             continue
         if (error := future.exception()) is None:
-            results.append(future.result())
+            results[clip.stem] = future.result()
         else:
             failures.append(f"{clip.stem}: {error}")
     return results, "; ".join(failures) or None

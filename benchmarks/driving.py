@@ -10,7 +10,7 @@ from benchmarks.clip import Clip, ClipFrame
 from sender.analysis import FaceAnalyser
 from sender.crop_image import crop_image
 from sender.crop_policy import HeadBox, wanted_crop
-from sender.reference_encoder import FIRST_IMAGE_BYTES, NEXT_IMAGE_BYTES
+from sender.reference_encoder import FIRST_IMAGE_BYTES, NEXT_IMAGE_BYTES, EncodedReference
 from shared.clock import ticks_from_ns
 from shared.errors import ArtifactError
 from shared.face_model import FaceModel
@@ -39,6 +39,16 @@ class DrivingFrame:
     references: tuple[Reference, ...]
     """That arrive with this frame, as the receiver decodes them."""
 
+    encoded: tuple[EncodedReference, ...] = ()
+    """The same as they are sent; none of a source that knows the future."""
+
+
+class PictureSource(Protocol):
+    """A `Clip`, or what was made of one."""
+
+    def frames(self) -> Iterator[ClipFrame]:
+        """From the first to the last, in order."""
+
 
 class DrivingSource(Protocol):
     """Plays a clip as a sender would."""
@@ -50,7 +60,7 @@ class DrivingSource(Protocol):
 class PolicySource:
     """The sender itself: causal crop, causal reference policy, its byte budget."""
 
-    def __init__(self, clip: Clip, model: FaceModel) -> None:
+    def __init__(self, clip: PictureSource, model: FaceModel) -> None:
         self._clip = clip
         self._model = model
 
@@ -60,13 +70,16 @@ class PolicySource:
         for frame in self._clip.frames():
             capture_time = ticks_from_ns(frame.time_ns)
             analysis = analyser.analyse(frame.image, capture_time, frame.time_ns)
-            references: tuple[Reference, ...] = ()
-            if analysis.reference is not None:
-                reference = analysis.reference.reference
-                references = (reference,)
-                analyser.reference_held(reference.set_id, reference.reference_id)
+            encoded = () if analysis.reference is None else (analysis.reference,)
+            for sent in encoded:
+                analyser.reference_held(sent.reference.set_id, sent.reference.reference_id)
             yield DrivingFrame(
-                frame, analysis.crop, analysis.parameters, analysis.set_id, references
+                frame=frame,
+                crop=analysis.crop,
+                parameters=analysis.parameters,
+                set_id=analysis.set_id,
+                references=tuple(sent.reference for sent in encoded),
+                encoded=encoded,
             )
 
 

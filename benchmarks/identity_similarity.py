@@ -28,6 +28,8 @@ _VERTICES = [468, 473, 1, 61, 291]
 _STRIDES = (2, 1, 1, 1, 1, 2, 1, 1, 1, 1, 1, 1, 2, 1, 1)
 """Of the inverted residual blocks 0 to 14."""
 
+_FEATURE_BLOCKS = (0, 4, 8, 11, 14)
+
 _BATCH_NORM_EPSILON = 1e-5
 
 
@@ -64,18 +66,29 @@ class IdentityNetwork:
 
     def embed(self, image: Image, landmarks: FloatArray) -> FloatArray:
         """(128,) of unit length, from landmarks (478, 2 or 3) in pixels of `image`."""
-        levels = _align(image, landmarks).astype(np.float32)
-        x: FloatArray = (levels - np.float32(127.5)) / np.float32(128)
-        x = self._first.dense(x, stride=2)
-        x = self._first_depthwise.depthwise(x, stride=1)
-        for (expand, depthwise, project), stride in zip(self._blocks, _STRIDES, strict=True):
-            y = project.pointwise(depthwise.depthwise(expand.pointwise(x), stride=stride))
-            x = x + y if stride == 1 and x.shape == y.shape else y
-        x = self._last.pointwise(x)
+        x = self._last.pointwise(self._outputs(image, landmarks)[-1])
         # As large as its input: a weighted mean over all places of each channel.
         pooled = np.einsum("yxc,cyx->c", x, self._pool.weight[:, 0]) + self._pool.bias
         x = self._embedding.weight[:, :, 0, 0] @ pooled + self._embedding.bias
         return x / np.float32(np.linalg.norm(x))
+
+    def features(self, image: Image, landmarks: FloatArray) -> list[FloatArray]:
+        """(H, W, C) each, from early to late: what blocks 0, 4, 8, 11 and 14 give."""
+        outputs = self._outputs(image, landmarks)
+        return [outputs[block] for block in _FEATURE_BLOCKS]
+
+    def _outputs(self, image: Image, landmarks: FloatArray) -> list[FloatArray]:
+        """Of each block."""
+        levels = _align(image, landmarks).astype(np.float32)
+        x: FloatArray = (levels - np.float32(127.5)) / np.float32(128)
+        x = self._first.dense(x, stride=2)
+        x = self._first_depthwise.depthwise(x, stride=1)
+        outputs: list[FloatArray] = []
+        for (expand, depthwise, project), stride in zip(self._blocks, _STRIDES, strict=True):
+            y = project.pointwise(depthwise.depthwise(expand.pointwise(x), stride=stride))
+            x = x + y if stride == 1 and x.shape == y.shape else y
+            outputs.append(x)
+        return outputs
 
 
 def _after(block: int, first: int) -> tuple[str, str]:

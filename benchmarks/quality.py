@@ -1,7 +1,6 @@
 """`python -m benchmarks quality`: how like the rebuilt pictures are to the true ones."""
 
 import hashlib
-import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from benchmarks.cross_reenactment import pair_clips
 from benchmarks.figures import gather
 from benchmarks.frame_selection import save_sheet, save_worst, worst_frames
 from benchmarks.identity_similarity import IdentityNetwork
+from benchmarks.identity_weights import find_identity_weights
 from benchmarks.json_file import check_writable
 from benchmarks.machine import machine_facts
 from benchmarks.quality_bench import NamedGenerator, QualityBench
@@ -37,8 +37,6 @@ from shared.face_model import FaceModel
 from shared.generator import find_bundle, load_generator
 from shared.shipped_generators import WARP
 
-_DATA_BESIDE_THE_REPOSITORY = Path(__file__).resolve().parents[2] / "shared"
-_IDENTITY_WEIGHTS = Path("metrics", "mobilefacenet.npz")
 _QUICK_CLIPS, _QUICK_EVERY = 2, 25
 _WIDTH = 180
 """Of tables, in characters."""
@@ -91,7 +89,8 @@ def command(
         paths, every = paths[:_QUICK_CLIPS], _QUICK_EVERY
     names = [WARP, *(name for name in bundle or [] if name != WARP)]
     facts = _generator_facts(names)
-    model, identity = FaceModel.load(), _identity_network(identity_weights)
+    weights = find_identity_weights(identity_weights)
+    model, identity = FaceModel.load(), None if weights is None else IdentityNetwork(weights)
     plan = QualityPlan(
         choices=tuple(references or (ReferenceChoice.FIRST, ReferenceChoice.POLICY)),
         every=every,
@@ -218,16 +217,3 @@ def _generator_facts(names: Sequence[str]) -> tuple[GeneratorFacts, ...]:
             raise ConfigError(f"bundle {name}: named twice, each once is allowed")
         facts.append(GeneratorFacts(label, manifest.version, digest))
     return tuple(facts)
-
-
-def _identity_network(path: Path | None) -> IdentityNetwork | None:
-    """That of `path`; else of the test material, which a stranger's machine lacks."""
-    if path is None:
-        data = Path(os.environ.get("KILOCALL_DATA", _DATA_BESIDE_THE_REPOSITORY))
-        path = data / _IDENTITY_WEIGHTS
-        if not path.is_file():
-            typer.echo(
-                "no --identity-weights and none in KILOCALL_DATA: CSIM is left out", err=True
-            )
-            return None
-    return IdentityNetwork(path)

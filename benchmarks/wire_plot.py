@@ -8,14 +8,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter, ScalarFormatter
 
+from benchmarks.plot_colours import OURS, PALETTE
 from benchmarks.wire_plan import Cell, Sweep
 from benchmarks.wire_report import WireReport
 from benchmarks.wire_scores import WireScores
 
-_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")
-"""Okabe and Ito's, told apart by all eyes."""
-
-_OURS = "#000000"
 _LOSS_RANGE = (-2, 52)
 _RATE_RANGE = (6, 34)
 _MOST_FROZEN_PERCENT = 1.0
@@ -109,7 +106,7 @@ def _lines(
     dashed: Value | None = None,
 ) -> None:
     for number, (name, points) in enumerate(series):
-        colour = _COLOURS[number % len(_COLOURS)]
+        colour = PALETTE[number % len(PALETTE)]
         places = [place for place, _ in points]
         axes.plot(places, [solid(s) for _, s in points], "o-", color=colour, label=name, ms=4)
         if dashed is not None:
@@ -155,7 +152,7 @@ def _draw_openings(axes: Axes, report: WireReport) -> None:
             if value is not None
         ]
         if known:
-            axes.plot(*zip(*known, strict=True), style, color=_COLOURS[0], label=name, ms=4)
+            axes.plot(*zip(*known, strict=True), style, color=PALETTE[0], label=name, ms=4)
     for row in rows:
         if row.never:
             axes.annotate(
@@ -172,7 +169,7 @@ def _draw_pictures(axes: Axes, report: WireReport, what: str) -> None:
     pictures = report.pictures
     is_psnr = what.startswith("PSNR")
     if pictures is not None:
-        for row, colour in zip(pictures.codecs, _COLOURS, strict=False):
+        for row, colour in zip(pictures.codecs, PALETTE, strict=False):
             points = [
                 (cell.wire_bps / 1e3, value)
                 for cell in row.cells.values()
@@ -187,7 +184,7 @@ def _draw_pictures(axes: Axes, report: WireReport, what: str) -> None:
         value = rebuilt.psnr_db if is_psnr else rebuilt.ssim
         if usual is not None and value is not None:
             name = f"Kilocall {rebuilt.generator}"
-            axes.plot([usual.forward_bps / 1e3], [value], "*", color=_OURS, ms=13, label=name)
+            axes.plot([usual.forward_bps / 1e3], [value], "*", color=OURS, ms=13, label=name)
     _finish(
         axes,
         "total wire rate, kbit/s",

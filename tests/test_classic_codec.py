@@ -9,7 +9,7 @@ import pytest
 from benchmarks import classic_codec
 from benchmarks.classic_codec import CODECS, Codec, CodecSettings, decode, encode, missing
 from benchmarks.classic_codec_rates import rate_curve, wire_bytes
-from benchmarks.classic_codec_run import _codec_result, _gathered
+from benchmarks.classic_codec_run import _codec_result, gathered
 from benchmarks.picture_metrics import peak_signal_to_noise
 from shared.errors import ArtifactError
 from shared.parameters import Image
@@ -76,7 +76,7 @@ def test_clips_that_fail_are_named_and_the_others_count() -> None:
     bad: Future[float] = Future()
     bad.set_exception(ArtifactError("30 frames, at least 50 are needed"))
     waiting: Future[float] = Future()
-    found = _gathered({Path("a.mp4"): good, Path("b.mp4"): bad, Path("c.mp4"): waiting})
+    found = gathered({Path("a.mp4"): good, Path("b.mp4"): bad, Path("c.mp4"): waiting})
     assert found == ([1.0], "b: 30 frames, at least 50 are needed")
     result = _codec_result(Codec.VP9, (12_000,), [], "b: 30 frames")
     assert (result.cells, result.why) == ({}, "b: 30 frames")
