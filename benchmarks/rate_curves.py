@@ -59,15 +59,6 @@ def crossover(points: Sequence[CurvePoint], goodness: float) -> Crossover:
     return Crossover(Reach.NEVER, ordered[-1].rate_bps)
 
 
-def goodness_at(points: Sequence[CurvePoint], rate_bps: float) -> float | None:
-    """The other way round; None outside the curve."""
-    ordered = sorted(points, key=lambda point: point.rate_bps)
-    if not ordered[0].rate_bps <= rate_bps <= ordered[-1].rate_bps:
-        return None
-    rates = [log(point.rate_bps) for point in ordered]
-    return float(np.interp(log(rate_bps), rates, [point.goodness for point in ordered]))
-
-
 def bd_rate(points: Sequence[CurvePoint], anchor: Sequence[CurvePoint]) -> float | None:
     """How much more rate a curve takes than the anchor for the same goodness: 0.1 is 10 % more.
 

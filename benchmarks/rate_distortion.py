@@ -62,16 +62,16 @@ class _Plan:
 _FULL = _Plan(
     clips=None,
     pictures=125,
-    wire_rates_bps=(12_000, 20_000, 30_000, 40_000, 60_000, 100_000),
+    wire_rates_bps=(8_000, 12_000, 20_000, 30_000, 40_000, 60_000, 100_000),
     callers=6,
     calls=CallSize(seconds=10.0, lanes=4),
 )
 _QUICK = _Plan(
     clips=2,
     pictures=50,
-    wire_rates_bps=(12_000, 30_000, 100_000),
+    wire_rates_bps=(12_000, 30_000, 60_000),
     callers=1,
-    calls=CallSize(seconds=6.0, lanes=2),
+    calls=CallSize(seconds=4.0, lanes=2),
 )
 
 
@@ -91,7 +91,7 @@ def command(
     ] = None,
     quick: Annotated[
         bool,
-        typer.Option("--quick", help="Two clips of 2 s, about a minute: the numbers mean little."),
+        typer.Option("--quick", help="Two clips of 2 s, about 75 s: the numbers mean little."),
     ] = False,
     json_path: Annotated[Path | None, typer.Option("--json", metavar="FILE")] = None,
     plot: Annotated[

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.classic_codec import Codec
-from benchmarks.classic_codec_rates import CodecPoint, CodecSetting, CodedClip
 from benchmarks.clip import Clip
+from benchmarks.coded_clip import CodecPoint, CodecSetting, CodedClip
 from benchmarks.cut_clip import CutClip
 from benchmarks.driving import PolicySource
 from benchmarks.identity_similarity import IdentityNetwork

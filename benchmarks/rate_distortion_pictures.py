@@ -5,9 +5,9 @@ from concurrent.futures import Future, as_completed
 from dataclasses import dataclass
 
 from benchmarks.classic_codec import Codec, missing
-from benchmarks.classic_codec_rates import CodecSetting
 from benchmarks.classic_codec_run import gathered_by_clip
 from benchmarks.clip_workers import clip_workers
+from benchmarks.coded_clip import CodecSetting
 from benchmarks.rate_distortion_jobs import ClipJob, CodedPoint, RebuiltClip, code, rebuild
 from shared.errors import ArtifactError
 

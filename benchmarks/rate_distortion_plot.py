@@ -72,6 +72,10 @@ def _finish(axes: Axes, measure: Measure) -> None:
         axes.text(0.5, 0.5, "not measured", ha="center", transform=axes.transAxes)
         return
     axes.set_xscale("log")
+    if measure.better is Better.LOWER:
+        axes.set_yscale("log")
+        axes.yaxis.set_major_formatter(ScalarFormatter())
+        axes.yaxis.set_minor_formatter(NullFormatter())
     axes.set_xticks(_TICKS_KBPS)
     axes.xaxis.set_major_formatter(ScalarFormatter())
     axes.xaxis.set_minor_formatter(NullFormatter())

@@ -1,7 +1,7 @@
 """Tables of the rate-distortion benchmark: of the last run, spread over clips beside the means."""
 
 from benchmarks.classic_codec import CODECS, Codec
-from benchmarks.classic_codec_rates import MAX_PACKET_BYTES, PACKET_HEADER_BYTES
+from benchmarks.coded_clip import MAX_PACKET_BYTES, PACKET_HEADER_BYTES
 from benchmarks.picture_judge import PictureScores
 from benchmarks.rate_curves import Crossover, Reach
 from benchmarks.rate_distortion_calls import USUAL, CallResults, Way
@@ -69,7 +69,7 @@ def crossover_table(calls: CallResults, means: PictureMeans, generator: str) -> 
         ours = ", ".join(f"{way.value} {rate.total_bps / 1e3:.1f}" for way, rate in rates.items())
         notes.append(f"Kilocall itself takes, both ways, without references: {ours}")
     if usual is not None:
-        notes.append(f"who is better at the rate of {USUAL.value} stands in brackets")
+        notes.append(f"who is better at the rate of {USUAL.value} stands behind the colon")
     return ResultTable(
         f"Where a codec equals Kilocall's picture ({generator})",
         ("measure", generator, *(codec.value for codec in Codec)),
@@ -89,9 +89,9 @@ def _crossover_cell(found: Crossover | None, own_bps: float | None) -> str:
     if own_bps is None:
         return text
     if found.reach is Reach.BELOW_FLOOR and found.rate_bps > own_bps:
-        return f"{text} [out of reach]"
+        return f"{text}: out of reach"
     loses = found.reach is not Reach.NEVER and found.rate_bps <= own_bps
-    return f"{text} [{'codec' if loses else 'Kilocall'}]"
+    return f"{text}: {'codec' if loses else 'Kilocall'}"
 
 
 def wire_table(calls: CallResults, means: PictureMeans) -> ResultTable:

@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass
 from rich.console import Console
 
 from benchmarks.classic_codec import CODECS
-from benchmarks.classic_codec_rates import MAX_PACKET_BYTES, PACKET_HEADER_BYTES
 from benchmarks.classic_codec_run import PictureResults
+from benchmarks.coded_clip import MAX_PACKET_BYTES, PACKET_HEADER_BYTES
 from benchmarks.machine import MachineFacts
 from benchmarks.wire_plan import Sweep, WirePlan
 from benchmarks.wire_run import CellResult, OpeningResult

@@ -8,8 +8,9 @@ import pytest
 
 from benchmarks import classic_codec
 from benchmarks.classic_codec import CODECS, Codec, CodecSettings, decode, encode, missing
-from benchmarks.classic_codec_rates import rate_curve, wire_bytes
+from benchmarks.classic_codec_rates import rate_curve
 from benchmarks.classic_codec_run import _codec_result, gathered
+from benchmarks.coded_clip import FRAME_DIVISORS, SCALES, CodecSetting, CodedClip, wire_bytes
 from benchmarks.picture_metrics import peak_signal_to_noise
 from shared.errors import ArtifactError
 from shared.parameters import Image
@@ -58,6 +59,32 @@ def test_a_curve_keeps_to_its_rates_and_names_its_floor() -> None:
     assert wide.psnr_db > narrow.psnr_db
     assert wide.fps == 25
     assert wide.scale == 1
+
+
+@pytest.mark.parametrize("wire_rate_bps", [9_000, 60_000])
+def test_the_best_setting_is_found_without_trying_all(wire_rate_bps: int) -> None:
+    clip = CodedClip(Codec.X264, _pictures(13), _RATE)
+    settings = [
+        CodecSetting(divisor, scale, quantizer)
+        for divisor in FRAME_DIVISORS
+        for scale in SCALES
+        for quantizer in CODECS[Codec.X264].quantizers
+    ]
+    fitting = [one for one in settings if clip.wire_bps(one) <= wire_rate_bps]
+    expected = max(fitting, key=lambda one: clip.point(one).psnr_db)
+    best = clip.best(wire_rate_bps)
+    assert best is not None
+    assert clip.point(best).psnr_db == clip.point(expected).psnr_db
+    assert clip.wire_bps(clip.floor()) == min(map(clip.wire_bps, settings))
+
+
+def test_a_picture_is_held_until_the_next_one() -> None:
+    pictures = _pictures(7)
+    shown = CodedClip(Codec.X264, pictures, _RATE).shown(CodecSetting(3, Fraction(1, 2), 17))
+    assert [picture.shape for picture in shown] == [picture.shape for picture in pictures]
+    assert shown[3] is shown[4] is shown[5]
+    nearest = [max(range(7), key=lambda i: peak_signal_to_noise(one, pictures[i])) for one in shown]
+    assert nearest == [0, 0, 0, 3, 3, 3, 6]
 
 
 def test_a_missing_encoder_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

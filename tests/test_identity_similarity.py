@@ -5,6 +5,7 @@ import pytest
 
 from benchmarks.identity_kernels import bend, convolve_channels
 from benchmarks.identity_similarity import IdentityNetwork
+from benchmarks.perceptual_distance import perceptual_distance
 from shared.errors import ArtifactError
 from shared.tracker import FaceTracker
 from tests.material import clip_frames, data_dir, faces_clips
@@ -12,12 +13,17 @@ from tests.material import clip_frames, data_dir, faces_clips
 
 def test_the_recognition_network_tells_people_apart() -> None:
     network = IdentityNetwork(data_dir() / "metrics" / "mobilefacenet.npz")
-    embedded = []
+    embedded, features = [], []
     for path in faces_clips("val")[:3]:
         frames = list(clip_frames(path, 40))
         for frame in (frames[0], frames[-1]):
             (face, *_) = FaceTracker().track(frame)
             embedded.append(network.embed(frame, face.points))
+            features.append(network.features(frame, face.points))
+    assert perceptual_distance(features[0], features[0]) == 0
+    own = [perceptual_distance(features[2 * i], features[2 * i + 1]) for i in range(3)]
+    others = [perceptual_distance(features[i], features[i + 2]) for i in range(4)]
+    assert 0 < max(own) < min(others) < 4
     similarity = np.array(embedded) @ np.array(embedded).T
     assert np.diag(similarity) == pytest.approx(1, abs=1e-5)
     same = [similarity[2 * i, 2 * i + 1] for i in range(3)]

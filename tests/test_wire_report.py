@@ -126,7 +126,7 @@ def test_json_holds_everything(tmp_path: Path) -> None:
     assert found["pictures"]["codecs"][0]["cells"]["24000"]["psnr_db"] == 30.1
     assert not found["finished"]
     assert {target["verdict"] for target in found["targets"]} == {"met", "not measured"}
-    assert set(found["codec_settings"]) == {"x264", "VP9", "AV1"}
+    assert set(found["codec_settings"]) == {"x264", "VP8", "VP9", "AV1"}
 
 
 @pytest.mark.parametrize("has_pictures", [True, False])
