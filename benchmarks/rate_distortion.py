@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
@@ -26,16 +26,17 @@ from benchmarks.rate_distortion_tables import tables
 from benchmarks.result_file import write_result
 from benchmarks.wire_actor import record_actors
 from benchmarks.wire_lane import why_no_tun_link
+from benchmarks.wire_track import LEAST_FRAMES
 from shared.errors import ArtifactError, ConfigError
 from shared.face_model import FaceModel
 from shared.generator import load_generator
 from shared.shipped_generators import WARP, default_generator
 
 _TABLE_WIDTH = 200
-_SECONDS_A_PICTURE = 0.9
+_SECONDS_A_PICTURE = 0.95
 """Of one core's time, as seen: all codecs, rates and measures."""
 
-_AGAIN = 0.4
+_AGAIN = 0.35
 """Share of it that a further run takes: it searches no quantizers."""
 
 _CALL_SECONDS = 6.0
@@ -61,10 +62,10 @@ class _Plan:
 
 _FULL = _Plan(
     clips=None,
-    pictures=125,
+    pictures=100,
     wire_rates_bps=(8_000, 12_000, 20_000, 30_000, 40_000, 60_000, 100_000),
     callers=6,
-    calls=CallSize(seconds=10.0, lanes=4),
+    calls=CallSize(seconds=8.0, lanes=4),
 )
 _QUICK = _Plan(
     clips=2,
@@ -83,6 +84,12 @@ def command(
     every: Annotated[
         int, typer.Option(min=1, help="Networks look at each so many-th instant.")
     ] = 7,
+    pictures: Annotated[
+        int | None,
+        typer.Option(
+            min=LEAST_FRAMES, help="Of each clip, from its start; 100, or 50 with --quick."
+        ),
+    ] = None,
     identity_weights: Annotated[
         Path | None, typer.Option(help="MobileFaceNet as .npz, for CSIM; else KILOCALL_DATA's.")
     ] = None,
@@ -116,6 +123,7 @@ def command(
             "each second or third picture would be seen at fresh ones only"
         )
     plan = _QUICK if quick else _FULL
+    plan = replace(plan, pictures=pictures or plan.pictures)
     runs = repeat or (1 if quick else 2)
     paths = _chosen(data, plan.clips)
     weights = find_identity_weights(identity_weights)
@@ -128,8 +136,8 @@ def command(
     console = Console()
     console.print(f"about {_minutes(plan, len(paths), runs):.0f} minutes", highlight=False)
     begun = time.monotonic()
-    calls, pictures = _run(plan, jobs, generators, runs, console)
-    last_calls, last_pictures = calls[-1], pictures[-1]
+    calls, found = _run(plan, jobs, generators, runs, console)
+    last_calls, last_pictures = calls[-1], found[-1]
     made = tables(last_calls, last_pictures)
     if json_path is not None:
         write_result(
@@ -137,7 +145,7 @@ def command(
             benchmark="rate-distortion",
             quick=quick,
             seconds=time.monotonic() - begun,
-            figures=figures(calls, pictures),
+            figures=figures(calls, found),
             tables=made,
             details={
                 "clips": list(last_pictures.run.rebuilt),
