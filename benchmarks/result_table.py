@@ -24,11 +24,16 @@ class ResultTable:
 
     def rich(self) -> "Table":
         """For a terminal, notes under it."""
+        from rich.markup import escape as escape_markup
         from rich.table import Table  # here, as tables are also made where rich is not installed
 
-        table = Table(*self.columns, title=self.title, caption="\n".join(self.notes) or None)
+        table = Table(
+            *map(escape_markup, self.columns),
+            title=escape_markup(self.title),
+            caption=escape_markup("\n".join(self.notes)) or None,
+        )
         for row in self.rows:
-            table.add_row(*row)
+            table.add_row(*map(escape_markup, row))
         return table
 
     def markdown(self) -> str:

@@ -1,8 +1,10 @@
 """Figures, tables and result files: what is written is read again, and nonsense is refused."""
 
+import io
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from benchmarks.figures import Figure, gather
 from benchmarks.result_file import ResultFile, write_result
@@ -85,3 +87,10 @@ def test_tables_look_the_same_everywhere() -> None:
     assert _TABLE.markdown() == "|  | ms |\n| --- | --- |\n| lite <256> | 3.1 |\n"
     assert "<td>lite &lt;256&gt;</td><td>3.1</td>" in _TABLE.html()
     assert _TABLE.rich().row_count == 1
+
+
+def test_brackets_are_no_markup_on_the_terminal() -> None:
+    console = Console(width=60, record=True, file=io.StringIO())
+    console.print(ResultTable("[a]", ("[b]",), (("[red]",),), ("[c]",)).rich())
+    text = console.export_text()
+    assert all(part in text for part in ("[a]", "[b]", "[red]", "[c]"))
