@@ -9,7 +9,6 @@ from time import perf_counter_ns
 import av
 import cv2
 import numpy as np
-from aiortc.codecs.vpx import Vp8Encoder
 
 from benchmarks.wire_track import RecordedTrack
 from shared.clock import TICKS_PER_SECOND
@@ -20,6 +19,7 @@ from shared.metrics import Metrics, Stage
 from shared.parameters import FaceParameters, Image, Reference
 from shared.reference_image import decode_reference_image
 from shared.reference_parameters import parameters_as_received
+from shared.webrtc.aiortc.video import VideoEncoder
 
 _WARM_UP = 10
 """Pictures that are made and not counted: kernels, caches, the encoder's first key picture."""
@@ -60,7 +60,7 @@ def measure_picture(
     cv2.setNumThreads(1)  # as in the receiver
     renderer = FaceRenderer(model, generator, metrics := Metrics())
     prepared = renderer.prepare(_reference(track, generator.size))
-    encoder = Vp8Encoder()
+    encoder = VideoEncoder()
     stage_ms: dict[Stage, list[float]] = {Stage.CONDITION: [], Stage.GENERATE: []}
     encode_ms: list[float] = []
     frames = (track.parameters(track.index_at(number), 0) for number in itertools.count())
@@ -95,9 +95,9 @@ def _reference(track: RecordedTrack, size: int) -> Reference:
     return Reference(0, 0, track.crop, track.identity, parameters_as_received(own), scaled)
 
 
-def _encode(encoder: Vp8Encoder, image: Image, number: int, fps: float) -> None:
+def _encode(encoder: VideoEncoder, image: Image, number: int, fps: float) -> None:
     planar = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2YUV_I420), np.uint8)
     frame = av.VideoFrame.from_ndarray(planar, format="yuv420p")
     frame.pts = round(number * TICKS_PER_SECOND / fps)
     frame.time_base = Fraction(1, TICKS_PER_SECOND)
-    encoder.encode(frame, force_keyframe=False)
+    encoder.encode(frame)

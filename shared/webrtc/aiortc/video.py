@@ -4,6 +4,7 @@ from typing import Any
 
 import aiortc.codecs.h264
 import aiortc.codecs.vpx
+import av
 from aiortc import RTCPeerConnection
 
 
@@ -17,6 +18,18 @@ def limit_video_bitrate(maximum_bps: int) -> None:
         module.MIN_BITRATE = maximum_bps // 2
         module.DEFAULT_BITRATE = maximum_bps
         module.MAX_BITRATE = maximum_bps
+
+
+class VideoEncoder:
+    """VP8 as a session's sender encodes it, for measurements."""
+
+    def __init__(self) -> None:
+        self._encoder = aiortc.codecs.vpx.Vp8Encoder()
+
+    def encode(self, frame: av.VideoFrame) -> list[bytes]:
+        """Payloads of a picture's packets; `frame` is of yuv420p, with its time."""
+        payloads, _ = self._encoder.encode(frame, force_keyframe=False)
+        return payloads
 
 
 async def request_key_picture(connection: RTCPeerConnection) -> None:
