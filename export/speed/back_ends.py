@@ -2,23 +2,26 @@
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from importlib.util import find_spec
 
-from export.speed.onnx_runner import OnnxRunner
+from export.speed.placed_runner import PlacedRunner
 from export.speed.runner import Runner
 from export.speed.subject import Subject
 from export.speed.torch_runner import TorchRunner
 from export.speed.unavailable import UnavailableError
+from shared.inference.device import Device
 
 Open = Callable[[Subject, int], Runner]
+
+
+def _onnxruntime(subject: Subject, batch: int) -> Runner:
+    device = Device.CUDA if subject.processor.is_gpu else Device.CPU
+    return PlacedRunner(device, subject, batch)
 
 
 def _tensorrt(subject: Subject, batch: int) -> Runner:
     if not subject.processor.is_gpu:
         raise UnavailableError("TensorRT needs a GPU")
-    if find_spec("tensorrt") is None:
-        raise UnavailableError("tensorrt is not installed")
-    raise UnavailableError("this version opens no TensorRT engine")
+    return PlacedRunner(Device.TENSORRT, subject, batch)
 
 
 BACK_ENDS: Mapping[str, Open] = {
@@ -26,7 +29,7 @@ BACK_ENDS: Mapping[str, Open] = {
     "graph": partial(TorchRunner, compiled=False, recorded=True),
     "compile": partial(TorchRunner, compiled=True, recorded=False),
     "compile-graph": partial(TorchRunner, compiled=True, recorded=True),
-    "onnxruntime": OnnxRunner,
+    "onnxruntime": _onnxruntime,
     "tensorrt": _tensorrt,
 }
 
