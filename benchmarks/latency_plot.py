@@ -91,7 +91,7 @@ def _draw_spread(axes: Axes, results: Sequence[CellRuns]) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     if axes.has_data():
         axes.legend(
-            loc="upper center", bbox_to_anchor=(0.5, -0.09), ncols=3, fontsize=8, frameon=False
+            loc="upper center", bbox_to_anchor=(0.5, -0.09), ncols=2, fontsize=8, frameon=False
         )
 
 

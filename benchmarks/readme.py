@@ -1,4 +1,5 @@
-"""`python -m benchmarks readme`: the README's tables, made from the committed results.
+"""`python -m benchmarks readme`: the tables of the README and of docs/results.md, made from the
+committed results.
 
 A table stands between `<!-- table NAME N -->` and `<!-- end of table -->`: the N-th of
 `benchmarks/results/NAME.json`, counted from 1.
@@ -14,7 +15,7 @@ from benchmarks.result_file import ResultFile
 from shared.errors import ArtifactError
 
 _ROOT = Path(__file__).resolve().parent.parent
-README = _ROOT / "README.md"
+PAGES = (_ROOT / "README.md", _ROOT / "docs" / "results.md")
 RESULTS = _ROOT / "benchmarks" / "results"
 
 _TABLE = re.compile(
@@ -29,17 +30,18 @@ def command(
         bool, typer.Option("--check", help="Change nothing; fail where it would change.")
     ] = False,
 ) -> None:
-    """Write the README's tables anew from benchmarks/results."""
-    found = README.read_text(encoding="utf-8")
-    made = with_tables(found, RESULTS)
-    if made == found:
-        return
-    if check:
-        raise ArtifactError(
-            f"{README.name}: its tables are not those of benchmarks/results; "
-            "`python -m benchmarks readme` writes them"
-        )
-    README.write_text(made, encoding="utf-8")
+    """Write the tables of README.md and docs/results.md anew from benchmarks/results."""
+    for page in PAGES:
+        found = page.read_text(encoding="utf-8")
+        made = with_tables(found, RESULTS)
+        if made == found:
+            continue
+        if check:
+            raise ArtifactError(
+                f"{page.name}: its tables are not those of benchmarks/results; "
+                "`python -m benchmarks readme` writes them"
+            )
+        page.write_text(made, encoding="utf-8")
 
 
 def with_tables(text: str, results: Path) -> str:

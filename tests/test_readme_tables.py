@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.figures import Figure
-from benchmarks.readme import README, RESULTS, with_tables
+from benchmarks.readme import PAGES, RESULTS, with_tables
 from benchmarks.result_file import write_result
 from benchmarks.result_table import ResultTable
 from shared.errors import ArtifactError
@@ -26,8 +26,9 @@ def results(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_readme_is_made_of_the_committed_results() -> None:
-    text = README.read_text(encoding="utf-8")
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_pages_are_made_of_the_committed_results(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
     assert "<!-- table " in text
     assert with_tables(text, RESULTS) == text, "run: python -m benchmarks readme"
 
