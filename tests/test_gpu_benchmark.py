@@ -163,6 +163,7 @@ _OTHERS = (
 """What the project installs beside torch, triton, numba and numpy."""
 
 
+@pytest.mark.slow
 def test_it_runs_where_only_torch_is(tmp_path: Path) -> None:
     pytest.importorskip("torch", reason="needs torch (requirements/export.txt)")
     path = tmp_path / "gpu.json"

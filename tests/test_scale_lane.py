@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from benchmarks.call_moments import load_moments, save_moments
 from benchmarks.scale_lane import PlayedTrack, ScaleLane
 from benchmarks.scale_scores import score
@@ -9,6 +11,7 @@ from shared.shipped_generators import WARP
 from tests.wire_recording import nodding_track
 
 
+@pytest.mark.slow
 async def test_calls_are_added_and_measured(tmp_path: Path) -> None:
     track = nodding_track()
     track.save(tmp_path / "track.npz")
