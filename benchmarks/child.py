@@ -18,11 +18,14 @@ _LINE_LIMIT_BYTES = 64 * 1024
 _CLEAR_ERROR = re.compile(r"(?:kilocall|error): (.+)")
 """How our processes say in their last line why they end."""
 
+READY_SECONDS = 180.0
+"""The first start compiles numba's kernels, which takes a slow machine its time."""
+
 STOP_TIMEOUT_SECONDS = 8.0
 
 
 class ChildError(KilocallError):
-    """A child ended by itself; the benchmark ends with its text."""
+    """A child ended by itself, or did not come up; the benchmark ends with its text."""
 
 
 class Child:
@@ -96,6 +99,19 @@ class Child:
             return line.result()
         line.cancel()
         return ended.result()  # which raises
+
+    async def announced_url(self) -> str:
+        """The first address on its standard output, without a slash at its end.
+
+        Raises ChildError when it ends before, or is not ready in time.
+        """
+        try:
+            async with asyncio.timeout(READY_SECONDS):
+                while True:
+                    if match := re.search(r"https?://\S+", await self.next_line()):
+                        return match[0].rstrip("/")
+        except TimeoutError:
+            raise ChildError(f"the {self.name} was not ready after {READY_SECONDS:g} s") from None
 
     async def failed(self) -> str:
         """Waits until it ends; raises ChildError then, whatever its exit status."""

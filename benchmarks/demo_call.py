@@ -5,7 +5,6 @@ sender process --> [link] --> receiver process --> browser, or our player (headl
 
 import asyncio
 import os
-import re
 import secrets
 import sys
 import time
@@ -32,9 +31,6 @@ from shared.clock import SystemClock
 from shared.errors import KilocallError
 from shared.trace import TraceReader, TraceRecord
 from shared.webrtc.wire_counter import WireSnapshot
-
-READY_SECONDS = 180.0
-"""The first start compiles numba's kernels, which takes a slow machine its time."""
 
 FIRST_PICTURE_SECONDS = 30.0
 _POLL_SECONDS = 0.25
@@ -101,7 +97,7 @@ class DemoCall:
         async with AsyncExitStack() as stack:
             receiver = await self._start_receiver()
             stack.push_async_callback(receiver.stop)
-            url = await self._receiver_url(receiver)
+            url = await receiver.announced_url()
             whip_url = url
             if self._settings.conditions is not None:
                 self._link = Link(url, seed=self._settings.seed)
@@ -154,16 +150,6 @@ class DemoCall:
         if self._settings.headless:
             arguments.append("--draw-capture-time")
         return await Child.start("receiver", arguments, {"KILOCALL_TOKEN_SECRET": self._secret})
-
-    async def _receiver_url(self, receiver: Child) -> str:
-        try:
-            async with asyncio.timeout(READY_SECONDS):
-                while True:
-                    line = await receiver.next_line()
-                    if match := re.search(r"https?://\S+", line):
-                        return match[0].rstrip("/")
-        except TimeoutError:
-            raise DemoError(f"the receiver was not ready after {READY_SECONDS:g} s") from None
 
     async def _start_sender(self, url: str) -> Child:
         settings = self._settings

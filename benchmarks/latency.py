@@ -4,7 +4,6 @@ import asyncio
 import os
 import tempfile
 import time
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -18,6 +17,7 @@ from benchmarks.latency_plan import LatencyPlan, SenderKind, full_plan, quick_pl
 from benchmarks.latency_run import LatencyRun
 from benchmarks.latency_tables import CellRuns, overview_table, stage_tables
 from benchmarks.machine import machine_facts
+from benchmarks.plot_file import check_plot
 from benchmarks.result_file import write_result
 from shared.errors import ConfigError, KilocallError
 
@@ -43,9 +43,7 @@ def command(
     in a made film, found again by the tracker, tell it without them.
     """
     check_writable(json_path)
-    check_writable(plot)
-    if plot is not None and find_spec("matplotlib") is None:
-        raise ConfigError("matplotlib is not installed: pip install kilocall[bench]")
+    check_plot(plot)
     console = Console()
     plan = quick_plan() if quick else full_plan()
     started, load = time.monotonic(), os.getloadavg()[0]

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +15,7 @@ from benchmarks.identity_similarity import IdentityNetwork
 from benchmarks.identity_weights import find_identity_weights
 from benchmarks.json_file import check_writable
 from benchmarks.machine import machine_facts, usable_cores
+from benchmarks.plot_file import check_plot
 from benchmarks.rate_distortion_calls import USUAL, CallResults, CallSize, make_calls
 from benchmarks.rate_distortion_figures import figures
 from benchmarks.rate_distortion_jobs import ClipJob
@@ -113,10 +113,9 @@ def command(
     Some 20 minutes on two cores. Clips go through real calls for the rate, and through the
     generators and the codecs for the picture, all of them from the same crops of 256 x 256.
     """
-    for path in (json_path, plot, sheet_path):
+    for path in (json_path, sheet_path):
         check_writable(path)
-    if plot is not None and find_spec("matplotlib") is None:
-        raise ConfigError("matplotlib is not installed: pip install kilocall[bench]")
+    check_plot(plot)
     if every % 2 == 0 or every % 3 == 0:
         raise ConfigError(
             f"--every {every}, a number that neither 2 nor 3 divides is allowed: codecs that show "

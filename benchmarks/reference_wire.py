@@ -3,7 +3,7 @@
 from benchmarks.report import MESSAGE_OVERHEAD_BYTES
 from sender.rate_control import REFERENCE_START_BPS
 from sender.reference_encoder import EncodedReference
-from shared.control_message import ReferenceBegin, ReferenceHeld, pack_control
+from shared.control_message import ReferenceHeld, pack_control
 from shared.reference_transfer import ReferenceSender
 
 _SACK_BYTES = 85
@@ -18,17 +18,7 @@ def reference_wire_bytes(encoded: EncodedReference, *, is_first: bool) -> int:
     Chunks are those of a call's first seconds: later ones are larger and cost less around them.
     """
     reference = encoded.reference
-    begin = ReferenceBegin(
-        set_id=reference.set_id,
-        reference_id=reference.reference_id,
-        crop=reference.crop,
-        frame_width=encoded.frame_width,
-        frame_height=encoded.frame_height,
-        parameters=reference.parameters,
-        image_format=encoded.picture.image_format,
-        image_bytes=len(encoded.picture.data),
-        identity=reference.identity if is_first else None,
-    )
+    begin = encoded.begin(with_identity=is_first)
     sender = ReferenceSender(begin, encoded.picture.data)
     sizes: list[int] = []
     now_ns = 0

@@ -4,7 +4,6 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import asdict
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +13,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from benchmarks.clip import Clip
 from benchmarks.json_file import check_writable
+from benchmarks.plot_file import check_plot
 from benchmarks.portrait_film import write_portrait_film
 from benchmarks.result_file import write_result
 from benchmarks.scale_report import figures_of, tables_of
@@ -27,7 +27,7 @@ from benchmarks.scale_run import (
 )
 from benchmarks.wire_actor import Actor, record_actors
 from benchmarks.wire_track import RecordedTrack
-from shared.errors import ArtifactError, ConfigError
+from shared.errors import ArtifactError
 from shared.face_model import FaceModel
 from shared.generator import load_generator
 from shared.shipped_generators import WARP, default_generator
@@ -64,9 +64,7 @@ def command(
     their viewer later than 40 ms after they were due, or a call gets less than 24 of 25.
     """
     check_writable(json_path)
-    check_writable(plot)
-    if plot is not None and find_spec("matplotlib") is None:
-        raise ConfigError("matplotlib is not installed: pip install kilocall[bench]")
+    check_plot(plot)
     names = tuple(dict.fromkeys(bundle or (WARP, default_generator())))
     for name in names:  # one that is none is told now, not after the others were measured
         load_generator(name).close()

@@ -10,11 +10,10 @@ from matplotlib.ticker import MaxNLocator
 
 from benchmarks.machine import machine_facts
 from benchmarks.picture_cost import PictureCost
+from benchmarks.plot_axes import finish
+from benchmarks.plot_colours import PALETTE
 from benchmarks.scale_run import ScaleRun
 from benchmarks.scale_scores import LEAST_SHARE, MOST_P95_MS, StepScores
-
-_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")
-"""Okabe and Ito's, told apart by all eyes."""
 
 Value = Callable[[StepScores], float]
 Steps = dict[str, dict[int, list[StepScores]]]
@@ -64,7 +63,7 @@ def _steps(runs: Sequence[ScaleRun]) -> Steps:
 
 def _lines(axes: Axes, steps: Steps, y: str, title: str, solid: Value, *dashed: Value) -> None:
     """Medians as lines, each run as a small dot."""
-    for colour, (name, by_calls) in zip(_COLOURS, sorted(steps.items()), strict=False):
+    for colour, (name, by_calls) in zip(PALETTE, sorted(steps.items()), strict=False):
         calls = sorted(by_calls)
         for value, style in ((solid, "-"), *((one, "--") for one in dashed)):
             middles = [median(map(value, by_calls[number])) for number in calls]
@@ -80,7 +79,7 @@ def _lines(axes: Axes, steps: Steps, y: str, title: str, solid: Value, *dashed: 
     if steps:
         axes.set_xlim(0.5, max(2, *(max(found, default=1) for found in steps.values())) + 0.5)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    _finish(axes, title)
+    finish(axes, title, legend_columns=3)
 
 
 def _draw_sizes(axes: Axes, costs: Sequence[PictureCost]) -> None:
@@ -96,25 +95,11 @@ def _draw_sizes(axes: Axes, costs: Sequence[PictureCost]) -> None:
         ("generator", lambda cost: cost.generate_ms),
         ("VP8", lambda cost: cost.encode_ms),
     )
-    for colour, (label, part) in zip(_COLOURS, parts, strict=False):
+    for colour, (label, part) in zip(PALETTE, parts, strict=False):
         heights = [median(map(part, found)) for found in bars.values()]
         if heights:
             axes.bar(places, heights, bottom=bottom, color=colour, label=label, width=0.6)
         bottom = [low + height for low, height in zip(bottom, heights, strict=True)]
     axes.set_xticks(list(places), names)
     axes.set_ylabel("ms, one thread")
-    _finish(axes, "One picture by the side of its square, pixels")
-
-
-def _finish(axes: Axes, title: str) -> None:
-    axes.set_title(title, fontsize=10)
-    # The legend, at the top, lies on no line.
-    highest = axes.dataLim.y1 if axes.has_data() else 0.0
-    axes.set_ylim(0, 1.25 * highest if highest > 0 else 1.0)
-    axes.set_axisbelow(True)
-    axes.grid(alpha=0.3)
-    axes.spines[["top", "right"]].set_visible(False)
-    if axes.has_data():
-        axes.legend(loc="upper left", ncols=3, fontsize=8, framealpha=0.7, edgecolor="none")
-    else:
-        axes.text(0.5, 0.5, "not measured", ha="center", transform=axes.transAxes)
+    finish(axes, "One picture by the side of its square, pixels", legend_columns=3)

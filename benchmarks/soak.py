@@ -4,7 +4,6 @@ import asyncio
 import tempfile
 import time
 from dataclasses import asdict
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -20,12 +19,13 @@ from rich.progress import (
 )
 
 from benchmarks.json_file import check_writable
+from benchmarks.plot_file import check_plot
 from benchmarks.portrait_film import write_portrait_film
 from benchmarks.result_file import write_result
 from benchmarks.soak_report import figures_of, tables_of
 from benchmarks.soak_run import Soak, SoakRun, SoakSettings
 from sender.media_file import MediaFile
-from shared.errors import ConfigError, KilocallError
+from shared.errors import KilocallError
 from shared.generator import load_generator
 from shared.shipped_generators import default_generator
 
@@ -62,9 +62,7 @@ def command(
     anew every half minute and at the end: a soak that is interrupted leaves what it has.
     """
     check_writable(json_path)
-    check_writable(plot)
-    if plot is not None and find_spec("matplotlib") is None:
-        raise ConfigError("matplotlib is not installed: pip install kilocall[bench]")
+    check_plot(plot)
     load_generator(bundle).close()
     if video is not None:
         MediaFile.probe(video)

@@ -8,12 +8,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from benchmarks.machine import machine_facts
+from benchmarks.plot_axes import finish
+from benchmarks.plot_colours import PALETTE
 from benchmarks.soak_run import SoakRun
 from benchmarks.soak_sample import ProcessSample, SoakSample
 from benchmarks.soak_scores import score_soak
 
-_RECEIVER, _SENDER = "#0072b2", "#d55e00"
-"""Okabe and Ito's, told apart by all eyes."""
+_RECEIVER, _SENDER = PALETTE[:2]
 
 _RUN_STYLES = ("-", "--", ":", "-.")
 
@@ -74,17 +75,7 @@ def _draw(
                 label = name if number == 0 else None
                 axes.plot(*zip(*known, strict=True), style, color=colour, label=label, lw=1.2)
     axes.set(xlabel="minutes", ylabel=y)
-    axes.set_title(title, fontsize=10)
-    highest = axes.dataLim.y1 if axes.has_data() else 0.0
-    # The legend, at the top, lies on no line.
-    axes.set_ylim(0, 1.25 * highest if highest > 0 else 1.0)
-    axes.set_axisbelow(True)
-    axes.grid(alpha=0.3)
-    axes.spines[["top", "right"]].set_visible(False)
-    if axes.has_data():
-        axes.legend(loc="upper left", ncols=2, fontsize=8, framealpha=0.7, edgecolor="none")
-    else:
-        axes.text(0.5, 0.5, "not measured", ha="center", transform=axes.transAxes)
+    finish(axes, title, legend_columns=2)
 
 
 def _mark_slopes(axes: Axes, runs: Sequence[SoakRun]) -> None:

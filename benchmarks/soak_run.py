@@ -5,7 +5,6 @@ sender, --video in a loop --> receiver --> viewer, in this process, which decode
 
 import asyncio
 import contextlib
-import re
 import secrets
 import time
 from collections.abc import Callable
@@ -22,9 +21,6 @@ from receiver.tokens import Grant, TokenAuthority
 from shared.errors import BitstreamError, KilocallError
 from shared.trace import TraceReader, TraceRecord
 from shared.webrtc.aiortc.rtp_tap import RtpArrival
-
-_READY_SECONDS = 180.0
-"""The first start compiles numba's kernels."""
 
 _FIRST_PICTURE_SECONDS = 30.0
 _POLL_SECONDS = 0.25
@@ -108,7 +104,7 @@ class Soak:
                     "receiver", self._receiver_arguments(), {"KILOCALL_TOKEN_SECRET": self._secret}
                 )
                 stack.push_async_callback(receiver.stop)
-                url = await _url_of(receiver)
+                url = await receiver.announced_url()
                 viewer = await WhepClient.connect(
                     f"{url}/whep",
                     self._token("viewer", publish=False),
@@ -198,14 +194,3 @@ class Soak:
             sender_trace=traces[1],
             pictures=self._viewer.pictures,
         )
-
-
-async def _url_of(receiver: Child) -> str:
-    """Its page's address, without the slash. Raises ChildError, SoakError."""
-    try:
-        async with asyncio.timeout(_READY_SECONDS):
-            while True:
-                if match := re.search(r"https?://\S+", await receiver.next_line()):
-                    return match[0].rstrip("/")
-    except TimeoutError:
-        raise SoakError(f"the receiver was not ready after {_READY_SECONDS:g} s") from None

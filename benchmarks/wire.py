@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -20,6 +19,7 @@ from benchmarks.classic_codec_run import PictureResults, estimated_seconds, run_
 from benchmarks.figures import gather
 from benchmarks.json_file import check_writable
 from benchmarks.machine import machine_facts
+from benchmarks.plot_file import check_plot
 from benchmarks.result_file import write_result
 from benchmarks.wire_actor import Actor, record_actors
 from benchmarks.wire_figures import PORTABLE, wire_figures, wire_tables
@@ -27,7 +27,7 @@ from benchmarks.wire_lane import why_no_tun_link
 from benchmarks.wire_plan import WirePlan, full_plan, quick_plan
 from benchmarks.wire_report import WireReport
 from benchmarks.wire_run import WireRun
-from shared.errors import ArtifactError, ConfigError
+from shared.errors import ArtifactError
 from shared.face_model import FaceModel
 from shared.shipped_generators import default_generator
 
@@ -70,9 +70,7 @@ def command(
     check_writable(json_path)
     if plot is None and json_path is not None:
         plot = json_path.with_suffix(".png")
-    check_writable(plot)
-    if plot is not None and find_spec("matplotlib") is None:
-        raise ConfigError("matplotlib is not installed: pip install kilocall[bench]")
+    check_plot(plot)
     paths = sorted(data.glob("*.mp4"))
     if not paths:
         raise ArtifactError(f"{data}: no *.mp4 in it, a folder of clips is expected")

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from sender.byte_budget import ByteBudget
 from sender.reference_policy import Choice, ReferencePolicy
+from shared.control_message import ReferenceBegin
 from shared.metrics import Metrics
 from shared.parameters import Crop, FloatArray, Identity, Image, Reference
 from shared.reference_image import EncodedImage, decode_reference_image, encode_reference_image
@@ -33,6 +34,21 @@ class EncodedReference:
     """Of the camera frame that the crop lies in, pixels."""
 
     frame_height: int
+
+    def begin(self, *, with_identity: bool) -> ReferenceBegin:
+        """What announces it; the identity goes with the first of a set alone."""
+        reference = self.reference
+        return ReferenceBegin(
+            set_id=reference.set_id,
+            reference_id=reference.reference_id,
+            crop=reference.crop,
+            frame_width=self.frame_width,
+            frame_height=self.frame_height,
+            parameters=reference.parameters,
+            image_format=self.picture.image_format,
+            image_bytes=len(self.picture.data),
+            identity=reference.identity if with_identity else None,
+        )
 
 
 @dataclass(slots=True, eq=False)

@@ -4,7 +4,6 @@ import asyncio
 from collections import deque
 
 from sender.reference_encoder import EncodedReference
-from shared.control_message import ReferenceBegin
 from shared.metrics import Metrics
 from shared.reference_transfer import ReferenceSender
 
@@ -49,15 +48,5 @@ class ReferenceQueue:
         first = reference.set_id not in self._identified
         if first:
             self._identified.append(reference.set_id)
-        begin = ReferenceBegin(
-            set_id=reference.set_id,
-            reference_id=reference.reference_id,
-            crop=reference.crop,
-            frame_width=encoded.frame_width,
-            frame_height=encoded.frame_height,
-            parameters=reference.parameters,
-            image_format=encoded.picture.image_format,
-            image_bytes=len(encoded.picture.data),
-            identity=reference.identity if first else None,
-        )
+        begin = encoded.begin(with_identity=first)
         return ReferenceSender(begin, encoded.picture.data)
