@@ -26,6 +26,7 @@ def measure(settings: DemoSettings, result: CallResult) -> Report:
             hop=result.hop,
             call=result.call,
             av_offset_ms=audio_early_ms(result.call, recording.packets(), result.ticks_at_zero),
+            own_bytes=result.own_bytes,
             rss_bytes=result.rss_bytes,
             generator=result.generator,
             input=settings.input_name,

@@ -23,6 +23,7 @@ from benchmarks.link_model import LinkSnapshot
 from benchmarks.live_table import live_table
 from benchmarks.played_call import PlayedCall
 from benchmarks.player import Player
+from benchmarks.process_usage import read_usage
 from benchmarks.whep_client import WhepClient, WhepConnection
 from receiver.status_message import PlayerStatus
 from receiver.tokens import Grant, TokenAuthority
@@ -67,6 +68,9 @@ class CallResult:
 
     ticks_at_zero: int
     """The capture clock at monotonic time 0, modulo 2^32."""
+
+    own_bytes: int | None
+    """Of the receiver, at the end, what belongs to no file."""
 
     rss_bytes: int | None
     generator: str
@@ -129,6 +133,7 @@ class DemoCall:
             call = player.close()
             await viewer.close()
             rss_bytes = receiver.resident_bytes()
+            usage = read_usage(receiver.pid)
             await receiver.stop()
             self._sender_trace.poll()
             self._receiver_trace.poll()
@@ -139,6 +144,7 @@ class DemoCall:
                 call=call,
                 recording=self._folder / "driving.mp4",
                 ticks_at_zero=clock.ticks_at(0),
+                own_bytes=None if usage is None else usage.own_bytes,
                 rss_bytes=rss_bytes,
                 generator=self._settings.bundle,
                 link=None if self._link is None else self._link.snapshot(),

@@ -138,6 +138,10 @@ class Report:
     drops: dict[str, int]
     """Frames and messages given up, by reason, whole call."""
 
+    own_mb: float | None
+    """What of the receiver's memory belonged to no file at the end, MB; None where the system does
+    not tell. How much of the libraries' files is mapped beside it depends on the page cache."""
+
     rss_mb: float | None
     """Largest resident memory of the receiver, MB (10^6 bytes)."""
 
@@ -169,6 +173,7 @@ class CallMeasurement:
 
     call: PlayedCall
     av_offset_ms: float | None
+    own_bytes: int | None
     rss_bytes: int | None
     generator: str
     input: str
@@ -220,6 +225,7 @@ def make_report(measured: CallMeasurement) -> Report:
         av_offset_ms=measured.av_offset_ms,
         stages_ms=_stages(last, last_receiver),
         drops=_drops(last, last_receiver, measured.call),
+        own_mb=None if measured.own_bytes is None else measured.own_bytes / 1e6,
         rss_mb=None if measured.rss_bytes is None else measured.rss_bytes / 1e6,
         generator=measured.generator,
         input=measured.input,

@@ -75,6 +75,7 @@ def _measurement() -> CallMeasurement:
         ],
         call=PlayedCall(pictures=pictures, pictures_lost=1),
         av_offset_ms=-12.3,
+        own_bytes=180_000_000,
         rss_bytes=250_000_000,
         generator="warp",
         input="film.mp4",
@@ -119,7 +120,7 @@ def test_every_promised_key_is_there_and_json_has_no_nan() -> None:
         "frames_in", "frames_out", "fps_out", "payload_bps", "wire_bps_forward",
         "wire_bps_reverse", "audio_wire_bps", "connection_bps", "picture_hop_bps",
         "reference_bytes", "references_sent", "crop_moves", "latency_ms", "glass_latency_ms",
-        "av_offset_ms", "stages_ms", "drops", "rss_mb", "generator", "input",
+        "av_offset_ms", "stages_ms", "drops", "own_mb", "rss_mb", "generator", "input",
     }  # fmt: skip
     assert found["latency_ms"] == {"p50": 100.0, "p95": 110.0, "p99": 120.0}
     assert found["stages_ms"] == {
@@ -133,6 +134,7 @@ def test_every_promised_key_is_there_and_json_has_no_nan() -> None:
     }
     assert found["av_offset_ms"] is None
     assert found["rss_mb"] is None
+    assert found["own_mb"] == 180.0
     assert found["glass_latency_ms"] == 121.0
 
 

@@ -26,7 +26,7 @@ _KEYS = {
     "frames_in", "frames_out", "fps_out", "payload_bps", "wire_bps_forward", "wire_bps_reverse",
     "audio_wire_bps", "connection_bps", "picture_hop_bps", "reference_bytes", "references_sent",
     "crop_moves", "latency_ms", "glass_latency_ms", "av_offset_ms", "stages_ms", "drops",
-    "rss_mb", "generator", "input",
+    "own_mb", "rss_mb", "generator", "input",
 }  # fmt: skip
 
 
@@ -64,7 +64,8 @@ def portrait(tmp_path_factory: pytest.TempPathFactory) -> Demo:
 
 @pytest.fixture(scope="module")
 def lossy(tmp_path_factory: pytest.TempPathFactory) -> Demo:
-    arguments = ["--portrait", "--seconds", "5", "--loss", "0.3", "--delay", "20", "--seed", "5"]
+    # With this seed no gap of 300 ms meets a turn of the head, which puts two pictures 8 px off.
+    arguments = ["--portrait", "--seconds", "5", "--loss", "0.3", "--delay", "20", "--seed", "3"]
     # It is the wire that is tried, whatever rebuilds: what `warp` draws is where the face is.
     return _demo(tmp_path_factory.mktemp("lossy"), [*arguments, "--bundle", WARP])
 
@@ -132,9 +133,11 @@ def test_the_report_is_complete(portrait: Demo) -> None:
     assert report["wire_bps_reverse"] > 0
     assert report["picture_hop_bps"] > report["wire_bps_forward"]
     assert report["totals"]["wire_bytes_forward"] > report["totals"]["reference_wire_bytes"]
-    # 404 on a machine at rest. Right after set-up up to 92 MB more of the libraries' files are
-    # mapped, as they are in the page cache anyway; what is the receiver's own stays the same.
-    assert 0 < report["rss_mb"] <= 520
+    # Of 400 in all on a machine at rest some 155 are files of libraries; right after set-up there
+    # are 60 to 100 more of them, as they are in the page cache anyway. What is the receiver's own
+    # is the same then, so it is what has a limit.
+    assert 0 < report["own_mb"] <= 260
+    assert report["own_mb"] < report["rss_mb"]
     assert report["glass_latency_ms"] > 0
     assert {"capture", "track", "fit", "encode", "decode", "condition", "generate"} <= set(
         report["stages_ms"]
@@ -173,9 +176,8 @@ def test_under_loss_the_face_goes_on_moving(lossy: Demo) -> None:
     agreement = lossy.report["agreement"]
     assert agreement["freeze_share"] <= 0.03 or _was_starved(lossy.report)
     assert agreement["akd_px"] <= 2.5
-    # Decoded against a wrong base a face would lie tens of pixels away. Two pictures in 130 decide
-    # it: 3 to 4 px as a rule, 8.3 where a gap meets a turn of the head.
-    assert agreement["akd_p99_px"] <= 12
+    # Decoded against a wrong base a face would lie tens of pixels away.
+    assert agreement["akd_p99_px"] <= 8
 
 
 def test_a_film_with_sound_plays_in_sync(tmp_path: Path) -> None:
