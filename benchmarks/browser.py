@@ -10,12 +10,10 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from benchmarks.browser_figures import PORTABLE, browser_figures, browser_tables
 from benchmarks.browser_run import BrowserReport, measure
-from benchmarks.figures import gather
 from benchmarks.json_file import check_writable
 from benchmarks.machine import machine_facts
-from benchmarks.result_file import write_result
+from benchmarks.single_run import write_single_run
 
 _QUICK_FRAMES = 60
 
@@ -44,16 +42,8 @@ def command(
     console.print(_table(report))
     console.print(f"{report.browser}, one worker without threads; {facts.cpu}, {facts.cores} cores")
     if json is not None:
-        details = report.as_dict()
-        figures = gather([browser_figures(details)], portable=PORTABLE)
-        write_result(
-            json,
-            benchmark="browser",
-            quick=quick,
-            seconds=time.monotonic() - begun,
-            figures=figures,
-            tables=browser_tables(figures),
-            details=details,
+        write_single_run(
+            json, "browser", report.as_dict(), quick=quick, seconds=time.monotonic() - begun
         )
 
 

@@ -50,6 +50,19 @@ class CodecSettings:
         return f"{self.encoder} {options.replace('{q}', 'Q')}, no B pictures, 1 thread"
 
 
+def _libvpx(*, speed: int) -> dict[str, str]:
+    return {
+        "deadline": "good",
+        "cpu-used": str(speed),
+        "lag-in-frames": "0",
+        "auto-alt-ref": "0",
+        "crf": "{q}",
+        "qmin": "{q}",
+        "qmax": "{q}",
+        "b": "0",
+    }
+
+
 CODECS = {
     Codec.X264: CodecSettings(
         encoder="libx264",
@@ -65,31 +78,13 @@ CODECS = {
     Codec.VP8: CodecSettings(
         encoder="libvpx",
         decoder="vp8",
-        options={
-            "deadline": "good",
-            "cpu-used": "0",
-            "lag-in-frames": "0",
-            "auto-alt-ref": "0",
-            "crf": "{q}",
-            "qmin": "{q}",
-            "qmax": "{q}",
-            "b": "0",
-        },
+        options=_libvpx(speed=0),
         quantizers=range(13, 64, 2),
     ),
     Codec.VP9: CodecSettings(
         encoder="libvpx-vp9",
         decoder="vp9",
-        options={
-            "deadline": "good",
-            "cpu-used": "4",
-            "lag-in-frames": "0",
-            "auto-alt-ref": "0",
-            "crf": "{q}",
-            "qmin": "{q}",
-            "qmax": "{q}",
-            "b": "0",
-        },
+        options=_libvpx(speed=4),
         quantizers=range(15, 64, 2),
     ),
     Codec.AV1: CodecSettings(

@@ -8,13 +8,11 @@ from typing import Annotated
 
 import typer
 
-from benchmarks.codec_figures import PORTABLE, codec_figures, codec_tables
 from benchmarks.codec_scores import CodecScores, measure_codec, measure_parts
-from benchmarks.figures import gather
 from benchmarks.fitted_clips import fitted_clips
 from benchmarks.json_file import check_writable
-from benchmarks.result_file import write_result
 from benchmarks.score_table import print_scores
+from benchmarks.single_run import write_single_run
 from benchmarks.still_face import measure_still
 from export.codec_calls import Way
 from export.codec_tables import FittedClip
@@ -62,16 +60,7 @@ def command(
             "still": asdict(still[0]),
             "parts": [asdict(row) for row in saved],
         }
-        figures = gather([codec_figures(details)], portable=PORTABLE)
-        write_result(
-            json_path,
-            benchmark="codec",
-            quick=quick,
-            seconds=time.monotonic() - begun,
-            figures=figures,
-            tables=codec_tables(figures),
-            details=details,
-        )
+        write_single_run(json_path, "codec", details, quick=quick, seconds=time.monotonic() - begun)
 
 
 def _rates(model: FaceModel, clips: Sequence[FittedClip], way: Way) -> list[CodecScores]:

@@ -1,31 +1,16 @@
 """`python -m benchmarks join`: result files of one benchmark as one, for figures with a spread."""
 
 import json
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from benchmarks.browser_figures import browser_tables
-from benchmarks.codec_figures import codec_tables
 from benchmarks.figures import Figure
 from benchmarks.json_file import check_writable, write_json
-from benchmarks.quality_figures import quality_tables
 from benchmarks.result_file import ResultFile
-from benchmarks.result_table import ResultTable
-from benchmarks.tracking_figures import tracking_tables
-from benchmarks.wire_figures import wire_tables
+from benchmarks.single_run import QUOTED
 from shared.errors import ConfigError
-
-TABLES: dict[str, Callable[[Mapping[str, Figure]], list[ResultTable]]] = {
-    "browser": browser_tables,
-    "codec": codec_tables,
-    "quality": quality_tables,
-    "tracking": tracking_tables,
-    "wire": wire_tables,
-}
-"""Of benchmarks that are run anew for each value; the others have `--repeat`."""
 
 
 def command(
@@ -39,12 +24,12 @@ def command(
     if len(kinds) > 1:
         raise ConfigError(f"results of {', '.join(sorted(kinds))}: of one of them is allowed")
     name = files[-1].benchmark
-    if name not in TABLES:
-        raise ConfigError(f"results of {name}: joined are those of {', '.join(TABLES)}")
+    if name not in QUOTED:
+        raise ConfigError(f"results of {name}: joined are those of {', '.join(QUOTED)}")
     figures = joined([file.figures for file in files])
     content: dict[str, Any] = json.loads(results[-1].read_text(encoding="utf-8"))
     content["figures"] = {name: figure.as_json() for name, figure in figures.items()}
-    content["tables"] = [table.as_json() for table in TABLES[name](figures)]
+    content["tables"] = [table.as_json() for table in QUOTED[name].tables(figures)]
     content["seconds"] = sum(file.seconds for file in files)
     content["runs"] = [file.machine for file in files]
     write_json(json_path, content)

@@ -11,7 +11,6 @@ from rich.console import Console
 
 from benchmarks.clip import Clip
 from benchmarks.cross_reenactment import pair_clips
-from benchmarks.figures import gather
 from benchmarks.frame_selection import save_sheet, save_worst, worst_frames
 from benchmarks.identity_similarity import IdentityNetwork
 from benchmarks.identity_weights import find_identity_weights
@@ -25,11 +24,10 @@ from benchmarks.quality_comparison import (
     print_comparison,
     print_targets,
 )
-from benchmarks.quality_figures import PORTABLE, quality_figures, quality_tables
 from benchmarks.quality_report import GeneratorFacts, QualityReport, read_result
 from benchmarks.quality_run import QualityPlan, QualityRun
 from benchmarks.reference_choice import ClipCase, ReferenceChoice
-from benchmarks.result_file import write_result
+from benchmarks.single_run import write_single_run
 from benchmarks.still import StillGenerator
 from shared.bundle import MANIFEST_NAME, load_bundle
 from shared.errors import ArtifactError, ConfigError
@@ -123,16 +121,8 @@ def command(
         worst=tuple(frame for _, frame in shown),
     )
     if json_path is not None:
-        details = report.as_json()
-        figures = gather([quality_figures(details)], portable=PORTABLE)
-        write_result(
-            json_path,
-            benchmark="quality",
-            quick=quick,
-            seconds=report.seconds,
-            figures=figures,
-            tables=quality_tables(figures),
-            details=details,
+        write_single_run(
+            json_path, "quality", report.as_json(), quick=quick, seconds=report.seconds
         )
     console = Console(width=_WIDTH)
     report.print(console)

@@ -13,11 +13,9 @@ from rich.table import Table
 
 from benchmarks.clip import Clip
 from benchmarks.driving import TrackedClip, first_face
-from benchmarks.figures import gather
 from benchmarks.json_file import check_writable
 from benchmarks.mediapipe_comparison import Disagreement, compare, mediapipe_landmarks
-from benchmarks.result_file import write_result
-from benchmarks.tracking_figures import PORTABLE, tracking_figures, tracking_tables
+from benchmarks.single_run import write_single_run
 from shared.clock import ticks_from_ns
 from shared.errors import ArtifactError
 from shared.face_model import FaceModel, VertexGroup
@@ -270,16 +268,7 @@ def command(
             "mean": asdict(mean),
             "mediapipe": {name: asdict(row) for name, row in disagreements.items()} or None,
         }
-        figures = gather([tracking_figures(details)], portable=PORTABLE)
-        write_result(
-            json_path,
-            benchmark="tracking",
-            quick=quick,
-            seconds=monotonic() - begun,
-            figures=figures,
-            tables=tracking_tables(figures),
-            details=details,
-        )
+        write_single_run(json_path, "tracking", details, quick=quick, seconds=monotonic() - begun)
 
 
 def _print_table(rows: Mapping[str, TrackingScores | Disagreement], title: str) -> None:

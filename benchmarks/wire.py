@@ -16,13 +16,11 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from benchmarks.classic_codec_rates import WIRE_RATES_BPS
 from benchmarks.classic_codec_run import PictureResults, estimated_seconds, run_codecs
-from benchmarks.figures import gather
 from benchmarks.json_file import check_writable
 from benchmarks.machine import machine_facts
 from benchmarks.plot_file import check_plot
-from benchmarks.result_file import write_result
+from benchmarks.single_run import write_single_run
 from benchmarks.wire_actor import Actor, record_actors
-from benchmarks.wire_figures import PORTABLE, wire_figures, wire_tables
 from benchmarks.wire_lane import why_no_tun_link
 from benchmarks.wire_plan import WirePlan, full_plan, quick_plan
 from benchmarks.wire_report import WireReport
@@ -216,17 +214,7 @@ class _Run:
 
     def _write(self, path: Path) -> None:
         report = self.report()
-        details = report.as_json()
-        figures = gather([wire_figures(details)], portable=PORTABLE)
-        write_result(
-            path,
-            benchmark="wire",
-            quick=self._quick,
-            seconds=report.seconds,
-            figures=figures,
-            tables=wire_tables(figures),
-            details=details,
-        )
+        write_single_run(path, "wire", report.as_json(), quick=self._quick, seconds=report.seconds)
 
 
 def _bar(progress: Progress, name: str) -> Callable[[float], None]:
