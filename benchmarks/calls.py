@@ -1,9 +1,6 @@
 """`python -m benchmarks calls`: whole calls of the demo's kind, side by side."""
 
 import json
-import os
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Mapping
@@ -19,6 +16,7 @@ from benchmarks.call_figures import PORTABLE, call_figures, call_tables
 from benchmarks.figures import gather
 from benchmarks.json_file import check_writable
 from benchmarks.result_file import write_result
+from benchmarks.subcommand import why_it_failed
 from sender.media_file import MediaFile
 from shared.shipped_generators import WARP, default_generator
 
@@ -109,19 +107,12 @@ def _call(scenario: Scenario, video: Path | None, seconds: float) -> dict[str, A
         options = [*scenario.options, "--headless", "--seconds", f"{seconds:g}", "--out", folder]
         if scenario.needs_film:
             options += ["--video", str(video)]
-        try:
-            done = subprocess.run(
-                [sys.executable, "-m", "benchmarks", "demo", *options],
-                env=os.environ | scenario.environment,
-                capture_output=True,
-                text=True,
-                check=False,
-                timeout=_TIMEOUT_SECONDS,
-            )
-        except subprocess.TimeoutExpired:
-            return f"not over after {_TIMEOUT_SECONDS:g} s"
-        if done.returncode != 0:
-            lines = [line for line in done.stderr.splitlines() if line.strip()]
-            return lines[-1] if lines else f"the demo ended with status {done.returncode}"
+        why = why_it_failed(
+            ["demo", *options],
+            timeout_seconds=_TIMEOUT_SECONDS,
+            environment=scenario.environment,
+        )
+        if why is not None:
+            return why
         report: dict[str, Any] = json.loads(Path(folder, "report.json").read_text("utf-8"))
         return report

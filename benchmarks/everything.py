@@ -1,11 +1,8 @@
 """`python -m benchmarks all`: every benchmark, one after the other, and one page of results."""
 
 import shlex
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -18,6 +15,7 @@ from benchmarks.html_report import Section, html_report
 from benchmarks.json_file import check_writable
 from benchmarks.machine import machine_facts
 from benchmarks.result_file import ResultFile
+from benchmarks.subcommand import why_it_failed
 from shared.errors import ArtifactError, ConfigError
 
 _QUICK_TIMEOUT_SECONDS = 240.0
@@ -85,7 +83,8 @@ def _run(
         why = f"not run: {benchmark.needs}"
     else:
         written = [benchmark.name, *asked, "--json", str(json_path), *pictures]
-        why = _why_failed(written, _QUICK_TIMEOUT_SECONDS if quick else _TIMEOUT_SECONDS)
+        timeout = _QUICK_TIMEOUT_SECONDS if quick else _TIMEOUT_SECONDS
+        why = why_it_failed(written, timeout_seconds=timeout)
     result = None
     if json_path.is_file():
         try:
@@ -103,20 +102,3 @@ def _run(
         seconds=time.monotonic() - begun,
         why=why,
     )
-
-
-def _why_failed(arguments: Sequence[str], timeout: float) -> str | None:
-    try:
-        done = subprocess.run(
-            [sys.executable, "-m", "benchmarks", *arguments],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=timeout,
-        )
-    except subprocess.TimeoutExpired:
-        return f"not over after {timeout:.0f} s"
-    if done.returncode == 0:
-        return None
-    lines = [line for line in done.stderr.splitlines() if line.strip()]
-    return f"status {done.returncode}: {lines[-1] if lines else 'without a word'}"

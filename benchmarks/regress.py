@@ -1,8 +1,6 @@
 """`python -m benchmarks regress`: a few minutes of measuring that tell whether anything got worse
 or better than what is committed."""
 
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -20,6 +18,7 @@ from benchmarks.regression import MARGINS, Comparison, compare
 from benchmarks.result_file import ResultFile, write_result
 from benchmarks.result_table import ResultTable
 from benchmarks.stage_ratios import stage_ratios
+from benchmarks.subcommand import why_it_failed
 from shared.errors import ConfigError, KilocallError
 from shared.shipped_generators import default_generator
 
@@ -86,16 +85,11 @@ def _quick(name: str, options: tuple[str, ...]) -> dict[str, Figure]:
     """Raises RegressionError when the benchmark fails."""
     with tempfile.TemporaryDirectory(prefix="kilocall-regress-") as folder:
         path = Path(folder, "result.json")
-        done = subprocess.run(
-            [sys.executable, "-m", "benchmarks", name, *options, "--quick", "--json", str(path)],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=_TIMEOUT_SECONDS,
+        why = why_it_failed(
+            [name, *options, "--quick", "--json", str(path)], timeout_seconds=_TIMEOUT_SECONDS
         )
-        if done.returncode != 0:
-            tail = "\n".join(done.stderr.splitlines()[-5:])
-            raise RegressionError(f"{name} --quick ended with status {done.returncode}: {tail}")
+        if why is not None:
+            raise RegressionError(f"{name} --quick: {why}")
         return ResultFile.load(path).figures
 
 
