@@ -21,6 +21,7 @@ from sender.media_file import MediaFile
 from shared.shipped_generators import WARP, default_generator
 
 _SECONDS, _QUICK_SECONDS = 20.0, 5.0
+_WIDTH = 160
 _TIMEOUT_SECONDS = 240.0
 """Of a call of 20 s, with everything that is measured afterwards."""
 
@@ -86,7 +87,7 @@ def command(
                 progress.advance(task)
     figures = gather(found, portable=PORTABLE, why=why)
     tables = call_tables(figures)
-    console = Console()
+    console = Console(width=max(Console().width, _WIDTH))
     for table in tables:
         console.print(table.rich())
     if json_path is not None:

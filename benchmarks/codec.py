@@ -44,7 +44,7 @@ def command(
     begun = time.monotonic()
     model, way = FaceModel.load(), Way(report_interval_ms, round_trip_ms)
     most = _QUICK_CLIPS if quick else None
-    clips = fitted_clips(model, data, cache, most=most)
+    clips, left_out = fitted_clips(model, data, cache, most=most)
     rows = _rates(model, clips, way)
     print_scores(f"parameter codec, {len(clips)} clips", rows)
     still = [measure_still(model, clip_paths(data)[:most])]
@@ -54,6 +54,7 @@ def command(
     if json_path is not None:
         details = {
             "data": data.name,
+            "left_out": left_out,
             "report_interval_ms": report_interval_ms,
             "round_trip_ms": round_trip_ms,
             "rows": [asdict(row) for row in rows],

@@ -12,15 +12,22 @@ _LEAST_FRAMES = 25
 
 def fitted_clips(
     model: FaceModel, data: Path, cache: Path, *, most: int | None = None
-) -> list[FittedClip]:
-    """At least one clip of enough frames, of the first `most` alone where it is given.
+) -> tuple[list[FittedClip], dict[str, str]]:
+    """At least one clip of enough frames, of the first `most` alone where it is given; and why
+    others are left out, by name.
 
     Raises ArtifactError where there is none.
     """
-    tracked = (tracked_landmarks(path, cache) for path in clip_paths(data)[:most])
-    clips = [fit_clip(model, points) for points in tracked if len(points) >= _LEAST_FRAMES]
+    clips: list[FittedClip] = []
+    left_out: dict[str, str] = {}
+    for path in clip_paths(data)[:most]:
+        points = tracked_landmarks(path, cache)
+        if len(points) >= _LEAST_FRAMES:
+            clips.append(fit_clip(model, points))
+        else:
+            left_out[path.stem] = f"{len(points)} frames of a face, {_LEAST_FRAMES} are needed"
     if not clips:
         raise ArtifactError(
             f"{data}: no clip with {_LEAST_FRAMES} frames of a face, clips of faces are expected"
         )
-    return clips
+    return clips, left_out

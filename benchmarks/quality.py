@@ -105,7 +105,8 @@ def command(
 
     begun = time.monotonic()
     cases = [ClipCase(Clip.open(path), model) for path in paths]
-    own, crossed = QualityRun(cases, plan, make_bench, Console(stderr=True)).run()
+    run = QualityRun(cases, plan, make_bench, Console(stderr=True))
+    own, crossed = run.run()
     if not any(row.scores.frames for part in own for row in part.rows):
         raise ArtifactError(f"{data}: no frame was measured, longer clips or --every 1 are needed")
     shown = worst_frames([part.selection for part in own])
@@ -119,6 +120,7 @@ def command(
         clips=tuple(row for part in own for row in part.rows),
         cross_clips=tuple(row for part in crossed for row in part.rows),
         worst=tuple(frame for _, frame in shown),
+        left_out=run.left_out,
     )
     if json_path is not None:
         write_single_run(

@@ -50,6 +50,8 @@ class QualityReport:
     clips: tuple[SelfRow, ...]
     cross_clips: tuple[CrossRow, ...]
     worst: tuple[ShownFrame, ...]
+    left_out: dict[str, str]
+    """Clips that could not be measured, and why."""
 
     def as_json(self) -> dict[str, object]:
         """For `write_json`; with means and deviations over clips."""

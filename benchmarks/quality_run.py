@@ -24,6 +24,7 @@ from benchmarks.frame_selection import ClipSelection
 from benchmarks.quality_bench import QualityBench, TrueFrames
 from benchmarks.reference_choice import ClipCase, ReferenceChoice
 from benchmarks.self_reenactment import SelfReenactment
+from shared.errors import ArtifactError
 from shared.parameters import Reference
 
 _Item = TypeVar("_Item")
@@ -79,6 +80,8 @@ class QualityRun:
         self._plan = plan
         self._make_bench = make_bench
         self._benches = threading.local()
+        self.left_out: dict[str, str] = {}
+        """Clips that could not be measured, and why."""
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -89,7 +92,10 @@ class QualityRun:
         )
 
     def run(self) -> tuple[list[SelfPart], list[CrossPart]]:
-        """Measure everything; raises what one clip raises."""
+        """Measure everything but clips that cannot be, which `left_out` names, and their pairs.
+
+        Raises ArtifactError when no clip is left.
+        """
         passes = len(self._plan.choices)
         total_ns = passes * (
             sum(case.length_ns for case in self._cases.values())
@@ -99,14 +105,28 @@ class QualityRun:
         pool = None if threads == 1 else ThreadPoolExecutor(threads)
         with self._progress, pool or nullcontext():
             task = self._progress.add_task("", total=total_ns)
-            own = _map(pool, lambda case: self._own(case, task), self._cases.values())
-            references = {
-                name: part.references for name, part in zip(self._cases, own, strict=True)
+            tried = _map(pool, lambda case: self._try_own(case, task), self._cases.values())
+            own = {
+                name: part
+                for name, part in zip(self._cases, tried, strict=True)
+                if part is not None
             }
+            if not own:
+                reasons = (f"{name}: {why}" for name, why in self.left_out.items())
+                raise ArtifactError("; ".join(reasons))
+            pairs = [pair for pair in self._plan.pairs if own.keys() >= set(pair)]
             cross = _map(
-                pool, lambda pair: self._cross(*pair, references[pair[0]], task), self._plan.pairs
+                pool, lambda pair: self._cross(*pair, own[pair[0]].references, task), pairs
             )
-        return own, cross
+        return list(own.values()), cross
+
+    def _try_own(self, case: ClipCase, task: TaskID) -> SelfPart | None:
+        try:
+            return self._own(case, task)
+        except ArtifactError as error:
+            self.left_out[case.name] = str(error).removeprefix(f"{case.clip.path}: ")
+            self._progress.console.print(f"left out: {error}", soft_wrap=True)
+            return None
 
     def _own(self, case: ClipCase, task: TaskID) -> SelfPart:
         bench, plan = self._bench(), self._plan

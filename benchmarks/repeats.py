@@ -24,7 +24,7 @@ def command(
     """Bytes of a message and error shown, by loss: each frame sent once, finer, or twice."""
     check_writable(json_path)
     model = FaceModel.load()
-    clips = fitted_clips(model, data, cache)
+    clips, left_out = fitted_clips(model, data, cache)
     rows = measure_repeats(model, clips)
     print_scores(f"one frame a message under loss, {len(clips)} clips", rows)
     if json_path is not None:
@@ -32,6 +32,7 @@ def command(
             "machine": machine_facts().as_json(),
             "data": data.name,
             "clips": len(clips),
+            "left_out": left_out,
             "rows": [asdict(row) for row in rows],
         }
         write_json(json_path, report)

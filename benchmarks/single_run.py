@@ -4,7 +4,7 @@ A value more is another run, and `python -m benchmarks join`; the other benchmar
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -56,15 +56,20 @@ QUOTED = {
 def write_single_run(
     path: Path, benchmark: str, report: Mapping[str, Any], *, quick: bool, seconds: float
 ) -> None:
-    """Write the result file of one run; `report` stands in it whole."""
+    """Write the result file of one run; `report` stands in it whole, and what it has `left_out`
+    under its first table."""
     quoted = QUOTED[benchmark]
     figures = gather([quoted.figures(report)], portable=quoted.portable)
+    tables = quoted.tables(figures)
+    left_out = [f"left out: {name}: {why}" for name, why in report.get("left_out", {}).items()]
+    if tables and left_out:
+        tables[0] = replace(tables[0], notes=(*tables[0].notes, *left_out))
     write_result(
         path,
         benchmark=benchmark,
         quick=quick,
         seconds=seconds,
         figures=figures,
-        tables=quoted.tables(figures),
+        tables=tables,
         details=report,
     )

@@ -248,13 +248,21 @@ def command(
     rows: dict[str, TrackingScores] = {}
     disagreements: dict[str, Disagreement] = {}
     compared: list[tuple[FloatArray, FloatArray]] = []
+    left_out: dict[str, str] = {}
     for clip, points in zip(clips, theirs, strict=True):
-        scores, ours = measure_clip(clip, model)
+        try:
+            scores, ours = measure_clip(clip, model)
+        except ArtifactError as error:
+            left_out[clip.path.stem] = str(error).removeprefix(f"{clip.path}: ")
+            typer.echo(f"left out: {error}", err=True)
+            continue
         rows[clip.path.stem] = scores
         if points is not None:
             disagreements[clip.path.stem] = compare(ours, points)
             compared.append((ours, points))
         typer.echo(f"{clip.path.stem}: {scores.error_px:.3f} px", err=True)
+    if not rows:
+        raise ArtifactError("; ".join(f"{name}: {why}" for name, why in left_out.items()))
     mean = mean_scores(list(rows.values()))
     _print_table({**rows, "mean": mean}, "tracking and fit")
     if compared:
@@ -264,6 +272,7 @@ def command(
     if json_path is not None:
         details = {
             "data": data.name,
+            "left_out": left_out,
             "clips": {name: asdict(row) for name, row in rows.items()},
             "mean": asdict(mean),
             "mediapipe": {name: asdict(row) for name, row in disagreements.items()} or None,

@@ -20,6 +20,7 @@ from benchmarks.result_table import ResultTable
 from benchmarks.tracking_figures import tracking_figures, tracking_tables
 from benchmarks.wire_figures import wire_figures, wire_tables
 from shared.errors import ArtifactError, ConfigError
+from tests.portrait_clip import write_portrait_clip
 
 
 def _committed(name: str) -> dict[str, Any]:
@@ -154,3 +155,23 @@ def test_everything_refuses_what_is_not_there(tmp_path: Path) -> None:
         done = runner.invoke(app, ["all", *asked])
         assert isinstance(done.exception, ConfigError)
         assert says in str(done.exception)
+
+
+@pytest.mark.parametrize("benchmark", ["tracking", "quality"])
+def test_a_clip_without_a_face_is_left_out_and_the_others_are_measured(
+    benchmark: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KILOCALL_DATA", str(tmp_path))  # no recognition network there
+    clips = tmp_path / "clips"
+    clips.mkdir()
+    write_portrait_clip(clips / "a.mp4", frames=6)
+    write_portrait_clip(clips / "b.mp4", frames=6, blank=range(6))
+    path = tmp_path / "result.json"
+    done = CliRunner().invoke(app, [benchmark, "--data", str(clips), "--json", str(path)])
+    assert done.exit_code == 0, done.output
+    note = "left out: b: no face in 6 frames, one is needed"
+    assert note in ResultFile.load(path).tables[0].notes
+    (clips / "a.mp4").unlink()
+    done = CliRunner().invoke(app, [benchmark, "--data", str(clips)])
+    assert isinstance(done.exception, ArtifactError)
+    assert "b: no face in 6 frames, one is needed" in str(done.exception)
