@@ -3,6 +3,7 @@
 import shlex
 import tempfile
 import time
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -50,6 +51,12 @@ def command(
     machine = machine_facts()
     chosen = [benchmark for benchmark in BENCHMARKS if not only or benchmark.name in only]
     console = Console(stderr=True)
+    can_plot = find_spec("matplotlib") is not None
+    if not can_plot:
+        console.print(
+            "without plots: matplotlib is not installed (pip install -r requirements/bench.txt)",
+            soft_wrap=True,
+        )
     with tempfile.TemporaryDirectory(prefix="kilocall-all-") as scratch:
         folder = Path(scratch) if results is None else results
         folder.mkdir(parents=True, exist_ok=True)
@@ -58,10 +65,12 @@ def command(
             task = progress.add_task("all", total=len(chosen))
             for benchmark in chosen:
                 progress.update(task, description=benchmark.name)
-                section = _run(benchmark, data, video, folder, quick=quick)
+                section = _run(benchmark, data, video, folder, quick=quick, can_plot=can_plot)
                 outcome = section.why or "done"
                 progress.console.print(
-                    f"{benchmark.name}: {outcome} ({section.seconds:.0f} s)", soft_wrap=True
+                    f"{benchmark.name}: {outcome} ({section.seconds:.0f} s)",
+                    soft_wrap=True,
+                    markup=False,
                 )
                 sections.append(section)
                 progress.advance(task)
@@ -70,12 +79,18 @@ def command(
 
 
 def _run(
-    benchmark: Benchmark, data: Path | None, video: Path | None, folder: Path, *, quick: bool
+    benchmark: Benchmark,
+    data: Path | None,
+    video: Path | None,
+    folder: Path,
+    *,
+    quick: bool,
+    can_plot: bool,
 ) -> Section:
     json_path = folder / f"{benchmark.file_name}.json"
     json_path.unlink(missing_ok=True)
     asked = benchmark.arguments(data, video, quick=quick)
-    pictures = benchmark.picture_arguments(folder)
+    pictures = benchmark.picture_arguments(folder, can_plot=can_plot)
     asked_text = f"python -m benchmarks {shlex.join([benchmark.name, *(asked or [])])}"
     begun = time.monotonic()
     why: str | None

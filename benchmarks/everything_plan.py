@@ -5,6 +5,9 @@ from pathlib import Path
 
 from shared.shipped_generators import default_generator
 
+PLOT = "--plot"
+"""The option that needs matplotlib."""
+
 
 @dataclass(frozen=True, slots=True)
 class Benchmark:
@@ -47,11 +50,12 @@ class Benchmark:
             asked += [self.video_option, str(video)]
         return [*asked, "--quick", *self.quick_options] if quick else asked
 
-    def picture_arguments(self, folder: Path) -> list[str]:
-        """Options and files by turns."""
+    def picture_arguments(self, folder: Path, *, can_plot: bool) -> list[str]:
+        """Options and files by turns; `can_plot`: matplotlib is there."""
         return [
             part
             for option in self.picture_options
+            if can_plot or option != PLOT
             for part in (option, str(folder / f"{self.file_name}{option.replace('-', '_')}.png"))
         ]
 
@@ -62,7 +66,7 @@ BENCHMARKS = (
         "What the same clips cost and look like in the codecs of today's calls: at which wire "
         "rate each reaches our picture, by each measure. Where we lose, it says so.",
         data_option="--data",
-        picture_options=("--plot", "--contact-sheet"),
+        picture_options=(PLOT, "--contact-sheet"),
     ),
     Benchmark(
         "quality",
@@ -76,7 +80,7 @@ BENCHMARKS = (
         "latency",
         "From a frame's capture to the player's decoded picture, stage by stage, checked by "
         "steps of mouth and head that the tracker finds again at the player.",
-        picture_options=("--plot",),
+        picture_options=(PLOT,),
     ),
     Benchmark(
         "calls",
@@ -88,17 +92,17 @@ BENCHMARKS = (
         "Calls over an emulated link with loss, delay and thin rates.",
         options=("--no-codecs",),
         data_option="--data",
-        picture_options=("--plot",),
+        picture_options=(PLOT,),
     ),
     Benchmark(
         "scale",
         "How many calls one receiver carries on this machine until a frame takes over 40 ms.",
-        picture_options=("--plot",),
+        picture_options=(PLOT,),
     ),
     Benchmark(
         "soak",
         "One long call: memory, threads, file handles.",
-        picture_options=("--plot",),
+        picture_options=(PLOT,),
     ),
     Benchmark("tracking", "How well and how fast faces are followed.", data_option="--data"),
     Benchmark("codec", "Bytes and error of the parameter codec.", data_option="--data"),
@@ -107,6 +111,6 @@ BENCHMARKS = (
         "gpu",
         "Generators on a GPU, by network, precision, batch and back end, beside the hardware's "
         "limit.",
-        picture_options=("--plot",),
+        picture_options=(PLOT,),
     ),
 )
