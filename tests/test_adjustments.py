@@ -42,6 +42,7 @@ SHOWN_BY = {
     "DTLS flights": "test_dtls_adjustments.py -k lost_flights",
     "RTCP reports": "test_rtcp_adjustments.py -k sender_of_sound",
     "RTCP name": "test_rtcp_adjustments.py -k names_are_short",
+    "VP8 encoder": "test_video_encoder.py -k faint_detail",
     "bundled candidates": "test_ice_adjustments.py -k once_for_all",
     "datagram counting": "integration/test_adjusted_peers.py -k with_ourselves",
     "ICE sockets": "test_ice_adjustments.py -k ipv4",
