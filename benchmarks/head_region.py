@@ -17,15 +17,13 @@ class HeadRegion:
     """The head of one set of references: face, skull, ears and hair, without the neck."""
 
     def __init__(self, model: FaceModel, reference: Reference) -> None:
-        self._model = model
-        self._neutral = model.neutral(reference.identity)
-        self._camera = reference.parameters.camera
+        self._head = model.head(model.neutral(reference.identity), reference.parameters.camera)
         above = model.proxy_triangles[model.proxy_regions != Region.NECK]
         self._vertices = np.union1d(np.arange(len(model.mean)), above)
 
     def mask(self, parameters: FaceParameters, size: int) -> Mask:
         """(size, size): the convex hull of the head under `parameters`."""
-        vertices = self._model.head_vertices(self._neutral, parameters, self._camera)
+        vertices = self._head.vertices(parameters)
         return _hull((vertices[self._vertices, :2] + 1) * np.float32(size / 2), size)
 
 

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as PillowImage
 
-from shared.face_model import FaceModel, Region, project
+from shared.face_model import FaceModel, Region
 from shared.parameters import EXPRESSION_SIZE, FaceParameters, FloatArray, Image
+from shared.projection import project
 
 _OVERSAMPLING = 3
 _SUBPIXEL_BITS = 4

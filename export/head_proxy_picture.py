@@ -62,7 +62,7 @@ def head_proxy_picture(model: FaceModel, data: Path, cache: Path) -> tuple[Image
         identity, reference = fitter.fit_reference(points[outline.reference_frame], 0)
         neutral = model.neutral(identity)
         parameters = fitter.fit(points[outline.frame], neutral, capture_time=0)
-        vertices = model.head_vertices(neutral, parameters, reference.camera)
+        vertices = model.head(neutral, reference.camera).vertices(parameters)
         agreement = _agreement(model, vertices, outline)
         agreements.append(agreement)
         tiles.append(_tile(model, vertices, outline, f"overlap of the heads {agreement:.2f}"))

@@ -19,44 +19,55 @@ _DEPTH_TOLERANCE = np.float32(0.03)
 
 @njit(cache=True, nogil=True)
 def interpolate(index, barycentric, triangles, attributes, out):  # type: ignore[no-untyped-def]
-    """Attributes (N, C) of vertices at every pixel: out (C, h, w), 0 where nothing is drawn."""
+    """Attributes (N, 3) of vertices at every pixel: out (3, h, w), 0 where nothing is drawn.
+
+    `triangles` here and indices below are unsigned: numba wraps signed ones, pixel by pixel.
+    """
     height, width = index.shape
     for y in range(height):
         for x in range(width):
-            t = index[y, x]
-            if t < 0:
-                for c in range(out.shape[0]):
-                    out[c, y, x] = 0.0
+            if index[y, x] < 0:
+                out[0, y, x] = out[1, y, x] = out[2, y, x] = 0.0
                 continue
+            t = np.uint32(index[y, x])
             i, j, k = triangles[t, 0], triangles[t, 1], triangles[t, 2]
             a, b, g = barycentric[y, x, 0], barycentric[y, x, 1], barycentric[y, x, 2]
-            for c in range(out.shape[0]):
-                out[c, y, x] = a * attributes[i, c] + b * attributes[j, c] + g * attributes[k, c]
+            out[0, y, x] = a * attributes[i, 0] + b * attributes[j, 0] + g * attributes[k, 0]
+            out[1, y, x] = a * attributes[i, 1] + b * attributes[j, 1] + g * attributes[k, 1]
+            out[2, y, x] = a * attributes[i, 2] + b * attributes[j, 2] + g * attributes[k, 2]
 
 
 @njit(cache=True, nogil=True)
 def fill_mask(index, surfaces, on_proxy, mask):  # type: ignore[no-untyped-def]
     """mask (2, h, w): 1 on the face mesh without the mouth; 1 on the proxy."""
     height, width = index.shape
-    mask[:] = 0.0
     for y in range(height):
         for x in range(width):
-            t = index[y, x]
-            if t >= 0 and surfaces[t] != MOUTH:
-                mask[1 if on_proxy[t] else 0, y, x] = 1.0
+            known = _is_known(index[y, x], surfaces)
+            proxy = known and on_proxy[np.uint32(index[y, x])]
+            mask[0, y, x] = 1.0 if known and not proxy else 0.0
+            mask[1, y, x] = 1.0 if proxy else 0.0
 
 
 @njit(cache=True, nogil=True)
-def weigh(index, surfaces, exact, weighted):  # type: ignore[no-untyped-def]
-    """weighted (h, w, 4): exact (3, h, w) and 1 where it is known, else zeros."""
+def average(index, surfaces, exact, cells):  # type: ignore[no-untyped-def]
+    """cells (gh, gw, 4): means of exact (3, h, w) and of 1 where it is known, of zeros elsewhere.
+
+    A grid no finer than the picture.
+    """
     height, width = index.shape
+    grid_height, grid_width = cells.shape[:2]
+    cells[:] = 0.0
     for y in range(height):
+        row = cells[np.uint32(y * grid_height // height)]
         for x in range(width):
-            t = index[y, x]
-            known = t >= 0 and surfaces[t] != MOUTH
-            for c in range(3):
-                weighted[y, x, c] = exact[c, y, x] if known else 0.0
-            weighted[y, x, 3] = 1.0 if known else 0.0
+            if _is_known(index[y, x], surfaces):
+                column = np.uint32(x * grid_width // width)
+                row[column, 0] += exact[0, y, x]
+                row[column, 1] += exact[1, y, x]
+                row[column, 2] += exact[2, y, x]
+                row[column, 3] += np.float32(1.0)
+    cells *= np.float32(grid_height * grid_width / (height * width))
 
 
 @njit(cache=True, nogil=True)
@@ -65,48 +76,41 @@ def extend(index, surfaces, blurred, displacement):  # type: ignore[no-untyped-d
     height, width = index.shape
     for y in range(height):
         for x in range(width):
-            t = index[y, x]
-            if t >= 0 and surfaces[t] != MOUTH:
+            if _is_known(index[y, x], surfaces):
                 continue
-            rest = np.float32(_BACKGROUND_DENSITY if t < 0 else _MOUTH_DENSITY)
-            density = blurred[y, x, 3] + rest
-            for c in range(3):
-                displacement[c, y, x] = blurred[y, x, c] / density
+            rest = np.float32(_BACKGROUND_DENSITY if index[y, x] < 0 else _MOUTH_DENSITY)
+            share = np.float32(1.0) / (blurred[y, x, 3] + rest)
+            displacement[0, y, x] = blurred[y, x, 0] * share
+            displacement[1, y, x] = blurred[y, x, 1] * share
+            displacement[2, y, x] = blurred[y, x, 2] * share
 
 
 @njit(cache=True, nogil=True)
-def see(index, depth, surfaces, displacement, reference_depth, reference_surface, visible):  # type: ignore[no-untyped-def]
-    """visible (h, w): 1 where the displacement leads to the same surface, unoccluded."""
+def see(index, depth, surfaces, displacement, deepest, surfaces_near, visible):  # type: ignore[no-untyped-def]
+    """visible (h, w): 1 where the displacement leads to the same surface, unoccluded.
+
+    `deepest`, `surfaces_near` (R, R) say what the reference shows at a pixel or, for its edges,
+    beside it: the greatest depth, and a bit for each surface.
+    """
     height, width = index.shape
-    reference_height, reference_width = reference_depth.shape
+    reference_height, reference_width = deepest.shape
     for y in range(height):
         for x in range(width):
-            visible[y, x] = 0.0
-            t = index[y, x]
-            surface = surfaces[t] if t >= 0 else NOTHING
             there_x = ((x + 0.5) / width + 0.5 * displacement[0, y, x]) * reference_width
             there_y = ((y + 0.5) / height + 0.5 * displacement[1, y, x]) * reference_height
-            if not (0 <= there_x < reference_width and 0 <= there_y < reference_height):
-                continue
-            column, row = int(there_x), int(there_y)
-            depth_there = depth[y, x] + displacement[2, y, x] - _DEPTH_TOLERANCE
-            if _is_seen(surface, depth_there, row, column, reference_depth, reference_surface):
-                visible[y, x] = 1.0
+            seen = False
+            if 0 <= there_x < reference_width and 0 <= there_y < reference_height:
+                column, row = np.uint32(there_x), np.uint32(there_y)
+                surface = surfaces[np.uint32(index[y, x])] if index[y, x] >= 0 else NOTHING
+                if surface == HEAD:
+                    depth_there = depth[y, x] + displacement[2, y, x] - _DEPTH_TOLERANCE
+                    seen = depth_there <= deepest[row, column]
+                else:
+                    seen = (surfaces_near[row, column] >> surface) & 1 == 1
+            visible[y, x] = 1.0 if seen else 0.0
 
 
-@njit(cache=True, nogil=True)
-def _is_seen(surface, depth, row, column, reference_depth, reference_surface):  # type: ignore[no-untyped-def]
-    """Whether that surface is seen in the reference at a pixel or, for its edges, beside it."""
-    if _is_seen_at(surface, depth, reference_depth[row, column], reference_surface[row, column]):
-        return True
-    height, width = reference_depth.shape
-    for v in range(max(row - 1, 0), min(row + 2, height)):
-        for u in range(max(column - 1, 0), min(column + 2, width)):
-            if _is_seen_at(surface, depth, reference_depth[v, u], reference_surface[v, u]):
-                return True
-    return False
-
-
-@njit(cache=True, nogil=True)
-def _is_seen_at(surface, depth, depth_there, surface_there):  # type: ignore[no-untyped-def]
-    return depth <= depth_there if surface == HEAD else surface_there == surface
+@njit(inline="always")
+def _is_known(index, surfaces):  # type: ignore[no-untyped-def]
+    """Whether the displacement is that of what is drawn there: the mouth's fill has none."""
+    return index >= 0 and surfaces[np.uint32(index)] != MOUTH

@@ -20,11 +20,11 @@ from shared.condition_kernels import (
     MOUTH,
     NOTHING,
     RIGHT_EYE,
+    average,
     extend,
     fill_mask,
     interpolate,
     see,
-    weigh,
 )
 from shared.face_model import FaceModel, Region
 from shared.parameters import FloatArray
@@ -43,6 +43,8 @@ sigma 1, 22.37 (11.06) at 2, 22.37 (11.16) at 3, 22.24 (11.45) at 4, 21.79 (12.4
 _REFERENCE_SIZE = 256
 """Side of the reference's own depth buffer."""
 
+_NEIGHBOURS = np.ones((3, 3), np.uint8)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ReferenceView:
@@ -51,11 +53,12 @@ class ReferenceView:
     vertices: FloatArray
     """(N, 3) face, then proxy, image coordinates."""
 
-    depth: FloatArray
-    """(R, R) float32; +inf where neither face nor proxy is."""
+    deepest: FloatArray
+    """(R, R) float32; the greatest depth within a pixel; +inf where neither face nor proxy is."""
 
-    surface: NDArray[np.uint8]
-    """(R, R) what is seen there: nothing, head, mouth's opening, left eye, right eye."""
+    surfaces_near: NDArray[np.uint8]
+    """(R, R) what is seen within a pixel; bits from the lowest: nothing, head, mouth's opening,
+    left eye, right eye."""
 
 
 class ConditionRenderer:
@@ -80,7 +83,7 @@ class ConditionRenderer:
         overlay_on = np.full(len(triangles), ANY_REGION, np.uint8)
         overlay_on[regions == Region.LEFT_IRIS] = Region.LEFT_EYE
         overlay_on[regions == Region.RIGHT_IRIS] = Region.RIGHT_EYE
-        self._triangles = np.ascontiguousarray(triangles, np.int32)
+        self._triangles = np.ascontiguousarray(triangles, np.uint32)
         self._rasterizer = Rasterizer(
             triangles, height=height, width=width, regions=regions, overlay_on=overlay_on
         )
@@ -97,7 +100,8 @@ class ConditionRenderer:
         low, high = mean.min(axis=0), mean.max(axis=0)
         self._pncc = ((mean - low) / (high - low)).astype(np.float32)
         self._exact = np.empty((3, height, width), np.float32)
-        self._weighted = np.empty((height, width, 4), np.float32)
+        grid = min(height, _EXTENSION_SIZE), min(width, _EXTENSION_SIZE)
+        self._known = np.empty((*grid, 4), np.float32)
 
     def view_reference(self, vertices: FloatArray) -> ReferenceView:
         """Prepare a reference from its `vertices` (V + P, 3), image coordinates."""
@@ -105,8 +109,8 @@ class ConditionRenderer:
         surface = np.where(raster.triangle >= 0, self._surfaces[raster.triangle], NOTHING)
         return ReferenceView(
             vertices=np.array(vertices, np.float32),
-            depth=raster.depth.copy(),
-            surface=surface.astype(np.uint8),
+            deepest=np.asarray(cv2.dilate(raster.depth, _NEIGHBOURS), np.float32),
+            surfaces_near=_bits_near(surface),
         )
 
     def render(self, vertices: FloatArray, reference: ReferenceView) -> FloatArray:
@@ -147,24 +151,20 @@ class ConditionRenderer:
 
         A buffer that the next call overwrites.
         """
-        exact, weighted = self._exact, self._weighted
+        exact = self._exact
         if not np.isfinite(driving).all():
             exact[:] = 0
             return exact
         shift = (reference - driving).astype(np.float32)
         self._interpolate(raster, shift, exact)
-        weigh(raster.triangle, self._surfaces, exact, weighted)
-        coarse_shape = (min(self.width, _EXTENSION_SIZE), min(self.height, _EXTENSION_SIZE))
-        coarse = weighted
-        if coarse.shape[1::-1] != coarse_shape:
-            coarse = _resize(weighted, coarse_shape, cv2.INTER_AREA)
+        average(raster.triangle, self._surfaces, exact, self._known)
         # Beyond the picture nothing is known: zeros in numerator and denominator alike.
         blurred = np.asarray(
-            cv2.GaussianBlur(coarse, (0, 0), EXTENSION_SIGMA, borderType=cv2.BORDER_CONSTANT),
+            cv2.GaussianBlur(self._known, (0, 0), EXTENSION_SIGMA, borderType=cv2.BORDER_CONSTANT),
             np.float32,
         )
-        if blurred.shape != weighted.shape:
-            blurred = _resize(blurred, (self.width, self.height), cv2.INTER_LINEAR)
+        if blurred.shape[:2] != raster.triangle.shape:
+            blurred = _resize(blurred, (self.width, self.height))
         extend(raster.triangle, self._surfaces, blurred, exact)
         return exact
 
@@ -180,8 +180,8 @@ class ConditionRenderer:
             raster.depth,
             self._surfaces,
             displacement,
-            reference.depth,
-            reference.surface,
+            reference.deepest,
+            reference.surfaces_near,
             visible,
         )
 
@@ -196,8 +196,16 @@ def _split(conditions: FloatArray, channels: Sequence[Channel]) -> dict[Channel,
     return planes
 
 
-def _resize(planes: FloatArray, size: tuple[int, int], interpolation: int) -> FloatArray:
-    return np.asarray(cv2.resize(planes, size, interpolation=interpolation), np.float32)
+def _bits_near(surface: NDArray[np.integer]) -> NDArray[np.uint8]:
+    """(R, R) a bit for each surface that is at a pixel or beside it."""
+    near = np.zeros(surface.shape, np.uint8)
+    for one in (NOTHING, HEAD, MOUTH, LEFT_EYE, RIGHT_EYE):
+        near |= np.asarray(cv2.dilate((surface == one).astype(np.uint8) << one, _NEIGHBOURS))
+    return near
+
+
+def _resize(planes: FloatArray, size: tuple[int, int]) -> FloatArray:
+    return np.asarray(cv2.resize(planes, size, interpolation=cv2.INTER_LINEAR), np.float32)
 
 
 _FROM_DISPLACEMENT = {Channel.DISPLACEMENT, Channel.DISPLACEMENT_Z, Channel.REFERENCE_VISIBLE}

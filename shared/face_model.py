@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.face_model_file import FaceModelFile, read_face_model_file
+from shared.head_shape import HeadShape
 from shared.parameters import FaceParameters, FloatArray, Identity, read_only
+from shared.projection import project
 from shared.proxy_expression import proxy_expression_basis
-from shared.rotation import matrix_from_rotation_vector
 
 DEFAULT_PATH = Path(__file__).parent / "assets" / "face_model.npz"
 
@@ -99,6 +100,9 @@ class FaceModel:
     proxy_expression_basis: FloatArray
     """(28, P, 3) model units a standard deviation; not in the file, it follows from the rest."""
 
+    head_expression_basis: FloatArray
+    """(28, V + P, 3) that of the face, then that of the proxy; likewise."""
+
     proxy_anchors: NDArray[np.int32]
     """(A,) face vertices whose extent scales the proxy to a person."""
 
@@ -127,6 +131,9 @@ class FaceModel:
         return cls(
             **arrays,
             proxy_expression_basis=read_only(proxy_basis, np.float32),
+            head_expression_basis=read_only(
+                np.concatenate([arrays["expression_basis"], proxy_basis], axis=1), np.float32
+            ),
             version=file.version,
             digest=file.digest,
         )
@@ -162,30 +169,19 @@ class FaceModel:
         """(V, 3) float32 image coordinates of one frame of the person with that `neutral`."""
         return project(self.shape(neutral, parameters.expression), parameters.camera)
 
-    def head_vertices(
-        self, neutral: FloatArray, parameters: FaceParameters, reference_camera: FloatArray
-    ) -> FloatArray:
-        """(V + P, 3) float32 image coordinates: the face, then the proxy.
+    def head(self, neutral: FloatArray, reference_camera: FloatArray) -> HeadShape:
+        """The head of the person with that `neutral` (V, 3) beside a reference with that camera.
 
-        The proxy moves with the camera and with what of the expression is motion of the head or
-        of the face's outline (`shared.proxy_expression`). The neck is blended towards its place
-        at rest under `reference_camera`, that of the reference. A reference's own vertices are
-        those of its parameters and its camera: they and a frame that repeats it coincide.
+        The neck is blended towards its place at rest in the reference. A reference's own vertices
+        are those of its parameters and its camera: they and a frame that repeats it coincide.
         """
         proxy = self.proxy(neutral)
-        basis = self.proxy_expression_basis.reshape(len(self.proxy_expression_basis), -1)
-        offset = (parameters.expression @ basis).reshape(-1, 3)
-        moving = project(proxy + offset, parameters.camera)
-        resting = project(proxy, reference_camera)
-        blended = resting + (moving - resting) * self.proxy_rigidity[:, None]
-        return np.concatenate([self.vertices(neutral, parameters), blended])
-
-
-def project(points: FloatArray, camera: FloatArray) -> FloatArray:
-    """(N, 3) image coordinates of model points (N, 3) under a camera (7,), z included."""
-    rotation = matrix_from_rotation_vector(camera[1:4]) * np.exp(np.float64(camera[0]))
-    image: FloatArray = points @ rotation.T.astype(np.float32) + camera[4:7]
-    return image
+        return HeadShape(
+            at_rest=np.concatenate([neutral, proxy]).astype(np.float32),
+            expression_basis=self.head_expression_basis,
+            resting=project(proxy, reference_camera),
+            rigidity=self.proxy_rigidity[:, np.newaxis],
+        )
 
 
 @lru_cache(maxsize=1)

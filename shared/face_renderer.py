@@ -11,6 +11,7 @@ from shared.face_model import FaceModel
 from shared.features import Features
 from shared.frame_input import FrameInput
 from shared.generator import Generator
+from shared.head_shape import HeadShape
 from shared.metrics import Metrics, Stage
 from shared.parameters import (
     CAMERA_SIZE,
@@ -31,8 +32,8 @@ class PreparedReference:
     """A reference with everything that is computed once."""
 
     reference: Reference
-    neutral: FloatArray
-    """(V, 3) the set's shared neutral shape, model axes."""
+    head: HeadShape
+    """Of the set's shared neutral shape."""
 
     view: ReferenceView
     features: Features
@@ -60,13 +61,12 @@ class FaceRenderer:
     def prepare(self, reference: Reference) -> PreparedReference:
         """Once per reference. Raises InferenceError when its network fails."""
         neutral = self._model.neutral(reference.identity)
-        vertices = self._model.head_vertices(
-            neutral, reference.parameters, reference.parameters.camera
-        )
+        head = self._model.head(neutral, reference.parameters.camera)
+        vertices = head.vertices(reference.parameters)
         view = self._conditions.view_reference(vertices)
         own = self._conditions.render(vertices, view)
         features = self.generator.prepare(reference.image, own)
-        return PreparedReference(reference=reference, neutral=neutral, view=view, features=features)
+        return PreparedReference(reference=reference, head=head, view=view, features=features)
 
     def condition(
         self,
@@ -79,7 +79,7 @@ class FaceRenderer:
             return FrameInput(
                 features=prepared.features,
                 conditions=self._conditions.render(
-                    self._vertices(prepared, parameters), prepared.view
+                    prepared.head.vertices(parameters), prepared.view
                 ),
                 past_pncc=self._past_pncc(prepared, parameters, past),
             )
@@ -130,11 +130,6 @@ class FaceRenderer:
         )
         self.render(self.prepare(blank), moved)
 
-    def _vertices(self, prepared: PreparedReference, parameters: FaceParameters) -> FloatArray:
-        return self._model.head_vertices(
-            prepared.neutral, parameters, prepared.reference.parameters.camera
-        )
-
     def _past_pncc(
         self,
         prepared: PreparedReference,
@@ -148,7 +143,7 @@ class FaceRenderer:
         newest_first += [newest_first[-1]] * (history - len(newest_first))
         return np.concatenate(
             [
-                self._conditions.render_pncc(self._vertices(prepared, frame))
+                self._conditions.render_pncc(prepared.head.vertices(frame))
                 for frame in newest_first[:history]
             ]
         )

@@ -61,7 +61,7 @@ class Rasterizer:
         assert triangles.shape == (count, 3)
         assert 0 < height <= COORDINATE_LIMIT
         assert 0 < width <= COORDINATE_LIMIT
-        self._triangles = np.ascontiguousarray(triangles, np.int32)
+        self._triangles = np.ascontiguousarray(triangles, np.uint32)
         self._vertex_count = int(triangles.max(initial=-1)) + 1
         assert triangles.min(initial=0) >= 0
         self._regions = (
@@ -158,10 +158,13 @@ def _rasterize(vertices, triangles, order, regions, overlay_on, depth, index, ba
         z1 = np.float64(vertices[j, 2]) * inverse_area
         z2 = np.float64(vertices[k, 2]) * inverse_area
         beneath = overlay_on[t]
-        for y in range(top, bottom + 1):
+        # Unsigned: numba wraps signed indices, pixel by pixel.
+        for y in range(np.uint64(top), np.uint64(bottom + 1)):
             e0, e1, e2 = row0, row1, row2
-            for x in range(left, right + 1):
+            entered = False
+            for x in range(np.uint64(left), np.uint64(right + 1)):
                 if (e0 | e1 | e2) >= 0:
+                    entered = True
                     if beneath == ANY_REGION:
                         z = np.float32(e0 * z0 + e1 * z1 + e2 * z2)
                         wins = z < depth[y, x]
@@ -175,6 +178,8 @@ def _rasterize(vertices, triangles, order, regions, overlay_on, depth, index, ba
                         barycentric[y, x, 0] = e0 * inverse_area
                         barycentric[y, x, 1] = e1 * inverse_area
                         barycentric[y, x, 2] = e2 * inverse_area
+                elif entered:
+                    break
                 e0 += step_x0
                 e1 += step_x1
                 e2 += step_x2

@@ -19,7 +19,7 @@ def head(
     driving: FaceParameters | None = None, reference: FaceParameters | None = None
 ) -> FloatArray:
     driving, reference = driving or face_parameters(), reference or face_parameters()
-    return MODEL.head_vertices(NEUTRAL, driving, reference.camera)
+    return MODEL.head(NEUTRAL, reference.camera).vertices(driving)
 
 
 def rendered(

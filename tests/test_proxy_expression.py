@@ -5,8 +5,9 @@ import pytest
 
 from shared.channel import Channel
 from shared.conditions import ConditionRenderer
-from shared.face_model import FaceModel, project
+from shared.face_model import FaceModel
 from shared.parameters import EXPRESSION_SIZE, FloatArray
+from shared.projection import project
 from shared.proxy_expression import proxy_expression_basis
 from tests.faces import MEAN_IDENTITY, face_parameters
 
@@ -26,7 +27,7 @@ def basis_of(offset: FloatArray, places: FloatArray) -> FloatArray:
 def test_without_expression_the_proxy_follows_the_camera_alone() -> None:
     reference = face_parameters()
     turned = face_parameters(rotation=(0.1, -0.3, 0.0), translation=(0.05, 0.0))
-    proxy = MODEL.head_vertices(NEUTRAL, turned, reference.camera)[478:]
+    proxy = MODEL.head(NEUTRAL, reference.camera).vertices(turned)[478:]
     rigidity = MODEL.proxy_rigidity[:, np.newaxis]
     moved = project(MODEL.proxy_vertices, turned.camera)
     rested = project(MODEL.proxy_vertices, reference.camera)
@@ -90,8 +91,8 @@ def test_the_proxy_keeps_each_expressions_mirror_sign() -> None:
 def test_a_frame_that_repeats_its_reference_moves_nothing() -> None:
     strong = face_parameters(rotation=(0.0, 0.3, 0.1), expression={0: 2.5, 5: -2.0, 9: 1.5})
     renderer = ConditionRenderer(MODEL, channels=(Channel.DISPLACEMENT,))
-    view = renderer.view_reference(MODEL.head_vertices(NEUTRAL, strong, strong.camera))
-    again = MODEL.head_vertices(NEUTRAL, strong, strong.camera)
+    view = renderer.view_reference(MODEL.head(NEUTRAL, strong.camera).vertices(strong))
+    again = MODEL.head(NEUTRAL, strong.camera).vertices(strong)
     assert not renderer.render(again, view).any()
 
 
@@ -99,7 +100,7 @@ def test_shoulders_rest_whatever_the_expression() -> None:
     reference = face_parameters()
     grimace = face_parameters(expression=dict.fromkeys(range(EXPRESSION_SIZE), 3.0))
     resting = MODEL.proxy_rigidity == 0.0
-    proxy = MODEL.head_vertices(NEUTRAL, grimace, reference.camera)[478:]
+    proxy = MODEL.head(NEUTRAL, reference.camera).vertices(grimace)[478:]
     rested = project(MODEL.proxy_vertices, reference.camera)
     np.testing.assert_allclose(proxy[resting], rested[resting], atol=1e-6)
 

@@ -199,10 +199,9 @@ class SampleMaker:
     def _re_render(
         self, image: Image, neutral: FloatArray, own: FaceParameters, wanted: FaceParameters
     ) -> Image:
-        vertices = self._model.head_vertices(neutral, own, own.camera)
-        view = self._flow_renderer.view_reference(vertices)
-        moved = self._model.head_vertices(neutral, wanted, own.camera)
-        return move_picture(image, self._flow_renderer.render(moved, view))
+        head = self._model.head(neutral, own.camera)
+        view = self._flow_renderer.view_reference(head.vertices(own))
+        return move_picture(image, self._flow_renderer.render(head.vertices(wanted), view))
 
     def _assemble(
         self,
@@ -264,7 +263,7 @@ class SampleMaker:
         reference: FaceParameters,
         change: PictureChange | None,
     ) -> FloatArray:
-        vertices = self._model.head_vertices(neutral, parameters, reference.camera)
+        vertices = self._model.head(neutral, reference.camera).vertices(parameters)
         return vertices if change is None else change.zoomed(vertices)
 
 
