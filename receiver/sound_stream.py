@@ -6,8 +6,8 @@ from receiver.audio_relay import AudioRelay
 from shared.clock import Clock
 from shared.webrtc.audio import OpusPacket, OpusPacketTrack
 
-_LONGEST_WAIT_SECONDS = 0.1
-"""The playout delay moves meanwhile."""
+_LONGEST_WAIT_SECONDS = 0.02
+"""The playout delay moves meanwhile: it is looked at as often as sound comes."""
 
 
 class SoundStream:
@@ -18,12 +18,12 @@ class SoundStream:
         self._clock = clock
         self._viewers: list[OpusPacketTrack] = []
         self._awake = asyncio.Event()
-        """Set when a packet came or may be due."""
+        """Set when another packet is due next, or one may be due."""
 
     def receive(self, packet: OpusPacket) -> None:
         """A packet came."""
-        self._relay.receive(packet)
-        self._awake.set()
+        if self._relay.receive(packet):
+            self._awake.set()
 
     def subscribe(self) -> OpusPacketTrack:
         """A track for one more viewer; its `stop` ends the subscription."""
@@ -38,7 +38,6 @@ class SoundStream:
             now_ns = self._clock.now_ns()
             self.release(now_ns)
             due_ns = self._relay.next_due_ns(now_ns)
-            # An early packet may come while a later one waits.
             self._awake.clear()
             if due_ns is None:
                 await self._awake.wait()

@@ -124,6 +124,21 @@ def _scale_index(scale):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
+def advance(residuals, symbols, activity, interval_ms, norm):  # type: ignore[no-untyped-def]
+    """(symbols, velocity, activity) of the frame whose residuals to `symbols` these are."""
+    count = len(symbols)
+    after = np.empty(count, np.int32)
+    velocity = np.empty(count, np.int64)
+    changed = np.empty(count, np.int64)
+    for i in range(count):
+        residual = np.int64(residuals[i])
+        after[i] = symbols[i] + residual
+        velocity[i] = residual * (64 * 40) // interval_ms
+        changed[i] = activity[i] + ((abs(residual) * norm - activity[i]) >> 2)
+    return after, velocity, changed
+
+
+@njit(cache=True, nogil=True)
 def read_frame(data, at, weights, symbols, velocity, activity, is_intra, tables):  # type: ignore[no-untyped-def]
     """(residuals (N,) int32, coder (6,)): the frame after `symbols`, `velocity` and `activity`.
 

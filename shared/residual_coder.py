@@ -90,10 +90,11 @@ def decode_frame(
 
 
 def warm_up() -> None:
-    """Compile what `decode_frame` runs, or load it compiled, so that no message waits for it."""
+    """Compile what frames are coded by, or load it compiled, so that no message waits for it."""
     symbols = decode_frame(RangeDecoder(b""), None, precision=Precision.STANDARD)
     base = FrameState.intra(symbols, Precision.STANDARD)
-    decode_frame(RangeDecoder(b""), base, precision=Precision.STANDARD, interval_ms=40)
+    residuals = decode_frame(RangeDecoder(b""), base, precision=Precision.STANDARD, interval_ms=40)
+    base.next(residuals, 40)
 
 
 def _cheapest(choice: SymbolChoice, wanted: float, error_price: float) -> int:

@@ -30,6 +30,7 @@ from shared.frame_kernels import (
     RATIO_PRIOR,
     SCALE_INDEX_MAX,
     SHIFTED_FROM,
+    advance,
 )
 from shared.quantization import SYMBOL_COUNT, Precision, Symbols
 
@@ -65,15 +66,11 @@ class FrameState:
 
     def next(self, residuals: Symbols, interval_ms: int) -> "FrameState":
         """Of the frame `interval_ms` >= 1 later whose symbols are these plus `residuals`."""
-        wide = residuals.astype(np.int64)
         norm = CodecTables.gap_norm(interval_ms)
-        change = (np.abs(wide) * norm - self.activity) >> 2
-        return FrameState(
-            symbols=self.symbols + residuals,
-            velocity=wide * (64 * 40) // interval_ms,
-            activity=self.activity + change,
-            precision=self.precision,
+        symbols, velocity, activity = advance(
+            residuals, self.symbols, self.activity, interval_ms, norm
         )
+        return FrameState(symbols, velocity, activity, self.precision)
 
 
 @dataclass(slots=True)

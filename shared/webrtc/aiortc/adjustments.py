@@ -23,6 +23,7 @@ from shared.webrtc.aiortc import (
     sctp_limits,
     sctp_packets,
     sctp_recovery,
+    wall_clock,
 )
 
 logger = logging.getLogger(__name__)
@@ -60,6 +61,7 @@ ADJUSTMENTS = (
     Adjustment("DTLS flights", Library.AIORTC, dtls_flights.install),
     Adjustment("RTCP reports", Library.AIORTC, rtcp_reports.install),
     Adjustment("RTCP name", Library.AIORTC, rtcp_reports.install_name),
+    Adjustment("wall clock", Library.AIORTC, wall_clock.install),
     Adjustment("bundled candidates", Library.AIORTC, bundled_candidates.install),
     Adjustment("datagram counting", Library.AIOICE, datagrams.install),
     Adjustment("ICE sockets", Library.AIOICE, ice_sockets.install),
