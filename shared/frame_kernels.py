@@ -3,6 +3,8 @@
 It is the arithmetic of `FramePrediction` (`shared.symbol_model` says what the numbers mean) around
 that of `RangeDecoder` and `SignedTable.decode` (`shared.entropy`): integers only, bit for bit what
 the encoder does in Python. A message of two frames is 70 symbols, at some 3 us each in Python.
+
+The GIL is kept: the loop takes less time than getting it back from a thread that draws.
 """
 
 import numpy as np
@@ -38,7 +40,7 @@ _POSITION, _CODE, _RANGE, _FAULT, _NUMBER, _LARGEST = range(6)
 """What a range decoder is at, then why it stopped: the number found and the one allowed."""
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True)
 def _normalize(coder, data):  # type: ignore[no-untyped-def]
     while coder[_RANGE] < RANGE_MIN:
         position = coder[_POSITION]
@@ -48,7 +50,7 @@ def _normalize(coder, data):  # type: ignore[no-untyped-def]
         coder[_RANGE] <<= 8
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True)
 def _decode(coder, data, starts, first, count):  # type: ignore[no-untyped-def]
     """Index of a symbol of the table of `count` symbols that begins at `first`; 0 after a fault."""
     unit = coder[_RANGE] >> TABLE_BITS
@@ -66,7 +68,7 @@ def _decode(coder, data, starts, first, count):  # type: ignore[no-untyped-def]
     return index
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True)
 def _decode_bits(coder, data, count):  # type: ignore[no-untyped-def]
     """Up to 16 bits; 1 after a fault, which ends every loop."""
     if count == 0:
@@ -81,7 +83,7 @@ def _decode_bits(coder, data, count):  # type: ignore[no-untyped-def]
     return bits
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True)
 def _decode_gamma(coder, data, largest):  # type: ignore[no-untyped-def]
     allowed = 0
     while abs(largest) >> allowed:
@@ -98,7 +100,7 @@ def _decode_gamma(coder, data, largest):  # type: ignore[no-untyped-def]
     return value
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True)
 def _decode_signed(coder, data, starts, first, largest, limit):  # type: ignore[no-untyped-def]
     value = _decode(coder, data, starts, first, 2 * largest + 2) - largest
     if value <= largest:
@@ -110,7 +112,7 @@ def _decode_signed(coder, data, starts, first, largest, limit):  # type: ignore[
     return -magnitude if negative else magnitude
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True)
 def _log2_16(number, logarithms):  # type: ignore[no-untyped-def]
     shift = 0
     while number >> shift >= len(logarithms):
@@ -118,12 +120,12 @@ def _log2_16(number, logarithms):  # type: ignore[no-untyped-def]
     return logarithms[number >> shift] + 16 * shift
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True)
 def _scale_index(scale):  # type: ignore[no-untyped-def]
     return min(max((scale + 84) >> 3, 0), SCALE_INDEX_MAX)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True)
 def advance(residuals, symbols, activity, interval_ms, norm):  # type: ignore[no-untyped-def]
     """(symbols, velocity, activity) of the frame whose residuals to `symbols` these are."""
     count = len(symbols)
@@ -138,7 +140,7 @@ def advance(residuals, symbols, activity, interval_ms, norm):  # type: ignore[no
     return after, velocity, changed
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True)
 def read_frame(data, at, weights, symbols, velocity, activity, is_intra, tables):  # type: ignore[no-untyped-def]
     """(residuals (N,) int32, coder (6,)): the frame after `symbols`, `velocity` and `activity`.
 

@@ -135,6 +135,12 @@ class WireCounter:
             tally.packets += 1
             tally.bytes += len(datagram) + header_bytes
 
+    @property
+    def received_bytes(self) -> int:
+        """Of all kinds, as a snapshot has it."""
+        with self._lock:
+            return sum(tally.bytes for tally in self._received.values())
+
     def snapshot(self) -> WireSnapshot:
         with self._lock:
             counts = [
