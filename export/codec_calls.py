@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from export.codec_tables import FittedClip
 from shared.codec_tables import CodecTables
-from shared.entropy import TABLE_BITS, RangeEncoder
+from shared.entropy import RangeEncoder
+from shared.frame_kernels import TABLE_BITS
 from shared.parameters import FaceParameters
 from shared.quantization import (
     Precision,

@@ -32,11 +32,14 @@ class AudioRelay:
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def receive(self, packet: OpusPacket) -> None:
-        """Queue a packet in capture order; the oldest is given up when too many wait."""
+    def receive(self, packet: OpusPacket) -> bool:
+        """Queue a packet in capture order; the oldest is given up when too many wait.
+
+        Whether another packet is due next than before.
+        """
         if self._is_behind(packet):
             self._metrics.count("drops", "audio_late")
-            return
+            return False
         origin = self._waiting[0].capture_time if self._waiting else packet.capture_time
         insort(
             self._waiting,
@@ -46,6 +49,8 @@ class AudioRelay:
         if len(self._waiting) > MAX_PACKETS:
             del self._waiting[0]
             self._metrics.count("drops", "audio_overflow")
+            return True
+        return self._waiting[0] is packet
 
     def release(self, now_ns: int) -> list[OpusPacket]:
         """The packets that are due, in capture order."""

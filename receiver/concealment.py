@@ -26,7 +26,7 @@ import numpy as np
 
 from receiver.extrapolation import extrapolate
 from receiver.interpolation import ROTATION, Vector, nearest_rotation
-from receiver.parameter_track import ParameterTrack, SampleKind, TrackFrame
+from receiver.parameter_track import ParameterTrack, Sample, SampleKind, TrackFrame
 from receiver.resting_face import RestingFace
 from receiver.way_back import bounded, remaining_error
 from shared.clock import TICKS_MODULUS, TICKS_PER_SECOND
@@ -59,6 +59,8 @@ class ConcealmentSettings:
     rest_ms: float = 1200.0
     """Time that the easing takes."""
 
+
+_NO_ROTATION = np.zeros(3)
 
 _MAX_EXPRESSION = 4.0
 """Standard deviations; what the fit is bounded to."""
@@ -121,8 +123,8 @@ class Concealment:
         guessed = sample.kind in (SampleKind.STALE, SampleKind.HELD) or (
             sample.kind is SampleKind.INTERPOLATED and self._guessed_since(newest)
         )
-        far_end = self._far_end(track, time, time, guessed=guessed)
-        vector = self._path(track, time, far_end) + self._error(track, time)
+        far_end = self._far_end(track, sample, time, time) if guessed else []
+        vector = self._path(track, sample, time, far_end) + self._error(track, time)
         if sample.kind is SampleKind.STALE and len(self._shown) == 2:
             straight = _straight(self._shown[0], self._shown[1], time)
             vector = bounded(vector, straight, self._limit_px(time - self._shown[0].time))
@@ -133,7 +135,7 @@ class Concealment:
         """Whether what was shown last is still known of, and no cut lies between."""
         return (
             bool(self._shown)
-            and track.sample(self._shown[-1].time) is not None
+            and track.begins_by(self._shown[-1].time)
             and not track.breaks(self._shown[-1].newest, time)
         )
 
@@ -142,22 +144,21 @@ class Concealment:
         return bool(self._shown) and self._shown[0].guessed and self._shown[0].time > frame_time
 
     def _far_end(
-        self, track: ParameterTrack, time: int, now: int, *, guessed: bool
+        self, track: ParameterTrack, sample: Sample, time: int, now: int
     ) -> list[TrackFrame]:
-        """The first frames after a gap that was guessed at and has closed, else none."""
-        sample = track.sample(time)
-        if not guessed or sample is None or sample.kind is SampleKind.EXACT:
+        """The first frames after the gap at a `time` that was guessed; none while it is open."""
+        if sample.kind is SampleKind.EXACT:
             return []
         after = track.after(time, self._settings.velocity_frames)
         if sample.kind is SampleKind.HELD and after and after[0].time > now:
             return []  # a pause is over when the next frame is shown, not when it is known
         return after
 
-    def _path(self, track: ParameterTrack, time: int, far_end: list[TrackFrame]) -> Vector:
+    def _path(
+        self, track: ParameterTrack, sample: Sample, time: int, far_end: list[TrackFrame]
+    ) -> Vector:
         """What is known now about `time`, its rotation near what was shown last."""
         settings = self._settings
-        sample = track.sample(time)
-        assert sample is not None
         vector = sample.vector
         if far_end:
             near = far_end
@@ -171,7 +172,10 @@ class Concealment:
             vector = self._rest.eased(vector, lost_ms / settings.rest_ms)
         vector = vector.copy()
         if self._shown:
-            vector[ROTATION] = nearest_rotation(vector[ROTATION], self._shown[0].vector[ROTATION])
+            rotation = vector[ROTATION]
+            nearest = nearest_rotation(rotation, self._shown[0].vector[ROTATION])
+            if nearest is not rotation:
+                vector[ROTATION] = nearest
         return vector
 
     def _known(self, track: ParameterTrack, now: int) -> list[Vector]:
@@ -179,9 +183,12 @@ class Concealment:
         known: list[Vector] = []
         far_end: list[TrackFrame] = []
         for tick in self._shown:
-            # Before the gap, too: the path has no step where the gap begins.
-            far_end = self._far_end(track, tick.time, now, guessed=tick.guessed) or far_end
-            known.append(self._path(track, tick.time, far_end))
+            sample = track.sample(tick.time)
+            assert sample is not None
+            if tick.guessed:
+                # Before the gap, too: the path has no step where the gap begins.
+                far_end = self._far_end(track, sample, tick.time, now) or far_end
+            known.append(self._path(track, sample, tick.time, far_end))
         return known
 
     def _error(self, track: ParameterTrack, now: int) -> Vector | float:
@@ -190,6 +197,8 @@ class Concealment:
             return 0.0
         known = self._known(track, now)
         errors = [tick.vector - path for tick, path in zip(self._shown, known, strict=True)]
+        if not any(error.any() for error in errors):
+            return 0.0
         last, before = errors[0], errors[-1]
         tick_ticks = now - self._shown[0].time
         if len(errors) == 2:  # one tick of now before the last, whatever its distance was
@@ -218,6 +227,7 @@ def _straight(last: _Tick, before: _Tick, time: int) -> Vector:
 def _parameters(vector: Vector, time: int) -> FaceParameters:
     """For the renderer: expression in the fit's bounds, the rotation's norm at most pi."""
     kept = vector.copy()
-    np.clip(kept[:EXPRESSION_SIZE], -_MAX_EXPRESSION, _MAX_EXPRESSION, out=kept[:EXPRESSION_SIZE])
-    kept[ROTATION] = nearest_rotation(kept[ROTATION], np.zeros(3))
+    expression = kept[:EXPRESSION_SIZE]
+    np.minimum(np.maximum(expression, -_MAX_EXPRESSION), _MAX_EXPRESSION, out=expression)
+    kept[ROTATION] = nearest_rotation(kept[ROTATION], _NO_ROTATION)
     return FaceParameters.from_vector(kept.astype(np.float32), capture_time=time % TICKS_MODULUS)

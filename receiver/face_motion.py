@@ -53,6 +53,10 @@ def is_cut(earlier: Vector, later: Vector, ticks: int) -> bool:
     The film behind the camera was cut, then, or began anew: nothing lies between the two.
     """
     change = later - earlier
-    change[ROTATION] = nearest_rotation(later[ROTATION], earlier[ROTATION]) - earlier[ROTATION]
+    rotation = later[ROTATION]
+    nearest = nearest_rotation(rotation, earlier[ROTATION])
+    if nearest is not rotation:
+        change[ROTATION] = nearest - earlier[ROTATION]
     reach_px = min(MAX_SPEED_PX_S * ticks / TICKS_PER_SECOND, MAX_JUMP_PX)
-    return size_px(change, HEAD) > reach_px or size_px(change, EXPRESSION) > reach_px
+    moved_px = (change * MOTION_PX).tolist()
+    return math.hypot(*moved_px[HEAD]) > reach_px or math.hypot(*moved_px[EXPRESSION]) > reach_px

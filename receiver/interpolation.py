@@ -1,5 +1,7 @@
 """Between two frames of parameters."""
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,12 +19,16 @@ def nearest_rotation(rotation: Vector, anchor: Vector) -> Vector:
 
     Rotation vectors jump at norm pi; differences of vectors are small turns only after this.
     """
-    angle = float(np.linalg.norm(rotation))
+    x, y, z = rotation.tolist()
+    angle = math.sqrt(x * x + y * y + z * z)
     if angle < 1e-9:
         return rotation
-    axis = rotation / angle
-    turns = round((float(axis @ anchor) - angle) / (2 * np.pi))
-    nearest: Vector = rotation + axis * (2 * np.pi * turns)
+    anchor_x, anchor_y, anchor_z = anchor.tolist()
+    along = (x * anchor_x + y * anchor_y + z * anchor_z) / angle
+    turns = round((along - angle) / (2 * math.pi))
+    if turns == 0:
+        return rotation
+    nearest: Vector = rotation + rotation / angle * (2 * math.pi * turns)
     return nearest
 
 

@@ -74,6 +74,9 @@ class ParameterTrack:
         self._span_ticks = span_ticks
         self._times: list[int] = []
         self._frames: list[TrackFrame] = []
+        self._continues: list[bool] = []
+        """Whether a frame shows the same crop as the one before it, and no cut lies between; of
+        the first it means nothing."""
 
     def __len__(self) -> int:
         return len(self._frames)
@@ -92,16 +95,21 @@ class ParameterTrack:
             return False
         self._times.insert(index, frame.time)
         self._frames.insert(index, frame)
+        self._continues.insert(index, True)
+        for later in (index, index + 1):
+            if 0 < later < len(self._frames):
+                self._continues[later] = _follows(self._frames[later - 1], self._frames[later])
         oldest = bisect_left(self._times, self._times[-1] - self._span_ticks)
         # One more is kept: after an outage, what comes is led up to from there.
         drop = max(oldest - 1, len(self._times) - MAX_FRAMES, 0)
-        del self._times[:drop], self._frames[:drop]
+        del self._times[:drop], self._frames[:drop], self._continues[:drop]
         return True
 
     def clear(self) -> None:
         """Forget all frames (the sender's clock restarted)."""
         self._times.clear()
         self._frames.clear()
+        self._continues.clear()
 
     def nearest_time(self, time: int, reach_ticks: int) -> int | None:
         """The time of the frame nearest to `time`, at most `reach_ticks` away; else None."""
@@ -116,30 +124,25 @@ class ParameterTrack:
         """Up to `count` frames at or before `time`, oldest first, without a break in between."""
         end = bisect_left(self._times, time + 1)
         start = max(end - 1, 0)
-        while start > max(end - count, 0) and self._continues(start):
+        while start > max(end - count, 0) and self._continues[start]:
             start -= 1
         return self._frames[start:end]
 
     def after(self, time: int, count: int) -> list[TrackFrame]:
         """Up to `count` frames after `time`, oldest first, without a break since the one before."""
         start = end = bisect_left(self._times, time + 1)
-        while end < min(start + count, len(self._frames)) and self._continues(end):
+        while end < min(start + count, len(self._frames)) and (end == 0 or self._continues[end]):
             end += 1
         return self._frames[start:end]
 
     def breaks(self, start: int, end: int) -> bool:
         """Whether a frame after `start`, until `end`, does not continue the one before it."""
         first, last = bisect_left(self._times, start + 1), bisect_left(self._times, end + 1)
-        return not all(self._continues(index) for index in range(first, last))
+        return not all(self._continues[max(first, 1) : last])
 
-    def _continues(self, index: int) -> bool:
-        """Whether a frame shows the same crop as the one before it, and no cut lies between."""
-        if index == 0:
-            return True
-        earlier, later = self._frames[index - 1 : index + 1]
-        return later.set_id == earlier.set_id and not is_cut(
-            earlier.vector, later.vector, later.time - earlier.time
-        )
+    def begins_by(self, time: int) -> bool:
+        """Whether there is a frame at or before `time`: a sample."""
+        return bool(self._times) and self._times[0] <= time
 
     def sample(self, time: int) -> Sample | None:
         """The parameters at `time`: exact, linear between neighbours, else the newest before.
@@ -158,8 +161,14 @@ class ParameterTrack:
             kind = SampleKind.HELD
         vector = earlier.vector
         between = kind is SampleKind.STALE and index < len(self._frames)
-        if between and self._continues(index):
+        if between and self._continues[index]:
             later = self._frames[index]
             kind = SampleKind.INTERPOLATED
             vector = interpolate(vector, later.vector, age / (later.time - earlier.time))
         return Sample(kind=kind, set_id=earlier.set_id, vector=vector, age_ticks=age)
+
+
+def _follows(earlier: TrackFrame, later: TrackFrame) -> bool:
+    return later.set_id == earlier.set_id and not is_cut(
+        earlier.vector, later.vector, later.time - earlier.time
+    )

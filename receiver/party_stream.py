@@ -277,7 +277,8 @@ class PartyStream:
             self._metrics.count("pictures")
             age_ticks = ticks_difference(self._clock.now_ticks(), picture.capture_time)
             self._statistics.add_picture(ns_from_ticks(age_ticks) / 1e6)
-            self._change(replace(self._state, waiting=False, plain=False))
+            if self._state.waiting or self._state.plain:
+                self._change(replace(self._state, waiting=False, plain=False))
 
     def _show_video(self, picture: CameraPicture, time: int) -> None:
         was_rebuilt = self._switch.shown is CallMode.REBUILT

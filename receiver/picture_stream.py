@@ -6,8 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
-import numpy as np
-
 from receiver.concealment import ShownFace
 from receiver.frame_player import FramePlayer
 from receiver.picture_maker import RebuiltPicture, RenderRequest
@@ -167,6 +165,9 @@ class PictureStream:
 
 def _alike(request: RenderRequest, other: RenderRequest) -> bool:
     """Whether two requests give the same picture once cross-fades are over."""
-    return list(request.references) == list(other.references) and np.array_equal(
-        request.parameters.vector, other.parameters.vector
+    face, before = request.parameters, other.parameters
+    return (
+        bool((face.camera == before.camera).all())
+        and bool((face.expression == before.expression).all())
+        and list(request.references) == list(other.references)
     )

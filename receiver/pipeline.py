@@ -21,6 +21,7 @@ from shared.clock import SystemClock
 from shared.face_model import FaceModel
 from shared.generator import load_generator
 from shared.metrics import Metrics
+from shared.residual_coder import warm_up
 from shared.trace import check_trace_path, write_trace
 from shared.webrtc.aiortc.ice_ports import limit_udp_ports
 from shared.webrtc.aiortc.video import limit_video_bitrate
@@ -93,6 +94,7 @@ class ReceiverPipeline:
 
     async def start(self) -> None:
         """Compile and warm up, off the event loop; ready when it returns."""
+        await asyncio.to_thread(warm_up)
         await asyncio.to_thread(self._engine.start)
         if self._trace_path is not None:
             self._trace = asyncio.create_task(

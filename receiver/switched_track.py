@@ -7,7 +7,7 @@ from typing import Any
 
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 
-from shared.webrtc.aiortc.sender_clock import CaptureTimed
+from shared.webrtc.aiortc.sender_clock import last_capture_time
 
 
 class SwitchedTrack(MediaStreamTrack):
@@ -30,7 +30,7 @@ class SwitchedTrack(MediaStreamTrack):
     @property
     def last_capture_time(self) -> int | None:
         """See `CaptureTimed`; None while the source does not know."""
-        return self._source.last_capture_time if isinstance(self._source, CaptureTimed) else None
+        return last_capture_time(self._source)
 
     def set_source(self, source: MediaStreamTrack | None) -> None:
         """Go over to another source; the one before is stopped."""

@@ -107,7 +107,7 @@ class WhipSession(Session):
                 send_control=lambda message: self.peer.send(CONTROL, message),
                 send_parameters=lambda message: self.peer.send(PARAMETERS, message),
                 send_beside_sound=self._send_beside_sound,
-                received_bytes=lambda: self.peer.wire.snapshot().received_bytes,
+                received_bytes=lambda: self.peer.wire.received_bytes,
                 end=self.end,
                 camera=camera,
             )

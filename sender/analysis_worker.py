@@ -20,6 +20,7 @@ from shared.control_message import FaceState
 from shared.errors import InferenceError
 from shared.metrics import Metrics, Stage
 from shared.receiver_report import ReceiverReport
+from shared.residual_coder import warm_up
 from shared.sequence import sequence_add
 
 _logger = logging.getLogger(__name__)
@@ -75,6 +76,7 @@ class AnalysisWorker:
         self._thread = threading.Thread(target=self._run, name="analysis", daemon=True)
 
     def start(self) -> None:
+        warm_up()
         self._thread.start()
 
     def stop(self) -> None:

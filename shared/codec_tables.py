@@ -5,6 +5,7 @@ codec-tables` writes the file; `shared.symbol_model` says what the weights mean.
 """
 
 import json
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,14 +28,14 @@ GAP_LIMITS_MS = (24, 34, 48, 68, 96, 136, 192, 272, 384, 543, 768)
 _GAP_NORMS = (362, 304, 256, 215, 181, 152, 128, 108, 91, 76, 64, 54)
 """256 sqrt(40 ms / gap) by class: what a residual would have been after 40 ms."""
 
-_LOGARITHMS = (0, *((number**16).bit_length() - 1 for number in range(1, 4096)))
+LOGARITHMS = (0, *((number**16).bit_length() - 1 for number in range(1, 4096)))
 """floor(16 log2 n)."""
 
 
 def log2_16(number: int) -> int:
     """The logarithm of a positive integer in 1/16 octaves, rounded down beyond 12 bits too."""
     shift = max(number.bit_length() - 12, 0)
-    return _LOGARITHMS[number >> shift] + 16 * shift
+    return LOGARITHMS[number >> shift] + 16 * shift
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,7 +91,7 @@ class CodecTables:
     @staticmethod
     def gap_class(interval_ms: int) -> int:
         """Index of `predicted` for a frame this much later than the one it is predicted from."""
-        return sum(interval_ms >= limit for limit in GAP_LIMITS_MS)
+        return bisect_right(GAP_LIMITS_MS, interval_ms)
 
     @staticmethod
     def gap_norm(interval_ms: int) -> int:

@@ -15,13 +15,14 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from shared.errors import BitstreamError
+from shared.frame_kernels import OUTSIDE, RANGE_MIN, READ, TABLE_BITS, TOO_LONG
 
-TABLE_BITS = 15
 TABLE_TOTAL = 1 << TABLE_BITS
 
 _RANGE_MAX = 0xFFFFFFFF
-_RANGE_MIN = 1 << 24
 _MASK_32 = 0xFFFFFFFF
+
+_OUTSIDE_TABLE = "range-coded bytes outside the table"
 
 
 class RangeEncoder:
@@ -37,7 +38,7 @@ class RangeEncoder:
         unit = self._range >> TABLE_BITS
         self._low += unit * start
         self._range = unit * frequency
-        if self._range < _RANGE_MIN:
+        if self._range < RANGE_MIN:
             self._normalize()
 
     def encode_bits(self, value: int, count: int) -> None:
@@ -72,7 +73,7 @@ class RangeEncoder:
         return bytes(self._bytes).rstrip(b"\0")
 
     def _normalize(self) -> None:
-        while self._range < _RANGE_MIN:
+        while self._range < RANGE_MIN:
             self._append(self._low, 1)
             self._low = self._low << 8 & _MASK_32
             self._range <<= 8
@@ -93,10 +94,29 @@ class RangeDecoder:
     """Bytes to symbols; the mirror image of RangeEncoder."""
 
     def __init__(self, data: bytes) -> None:
-        self._data = data
+        self.data = data
+        """All of them."""
         self._position = 4
         self._code = int.from_bytes(data[:4].ljust(4, b"\0"), "big")
         self._range = _RANGE_MAX
+
+    @property
+    def at(self) -> tuple[int, int, int]:
+        """Position in the bytes, code and range: from where `shared.frame_kernels` reads on."""
+        return self._position, self._code, self._range
+
+    def go_on(self, position: int, code: int, span: int, end: int, found: int, most: int) -> None:
+        """Read on where `shared.frame_kernels` ended.
+
+        Raises BitstreamError when that was at bytes that no encoder writes.
+        """
+        if end == OUTSIDE:
+            raise BitstreamError(_OUTSIDE_TABLE)
+        if end == TOO_LONG:
+            raise _too_long(found, most)
+        if end != READ:
+            raise _too_large(found, most)
+        self._position, self._code, self._range = position, code, span
 
     def decode(self, starts: tuple[int, ...]) -> int:
         """Index of the next symbol in the table whose symbols begin at `starts`.
@@ -106,12 +126,12 @@ class RangeDecoder:
         unit = self._range >> TABLE_BITS
         target = self._code // unit
         if target >= TABLE_TOTAL:
-            raise BitstreamError("range-coded bytes outside the table")
+            raise BitstreamError(_OUTSIDE_TABLE)
         index = bisect_right(starts, target) - 1
         start = starts[index]
         self._code -= unit * start
         self._range = unit * (starts[index + 1] - start)
-        if self._range < _RANGE_MIN:
+        if self._range < RANGE_MIN:
             self._normalize()
         return index
 
@@ -127,7 +147,7 @@ class RangeDecoder:
             self._range >>= chunk
             bits = self._code // self._range
             if bits >> chunk:
-                raise BitstreamError("range-coded bytes outside the table")
+                raise BitstreamError(_OUTSIDE_TABLE)
             self._code -= self._range * bits
             self._normalize()
             value = value << chunk | bits
@@ -142,23 +162,31 @@ class RangeDecoder:
         while not self.decode_bits(1):
             length += 1
             if length > largest.bit_length():
-                raise BitstreamError(f"a number of over {length - 1} bits, {largest} is allowed")
+                raise _too_long(length - 1, largest)
         value = 1 << length - 1 | self.decode_bits(length - 1)
         if value > largest:
-            raise BitstreamError(f"number {value}, at most {largest} is allowed")
+            raise _too_large(value, largest)
         return value
 
     def finish(self) -> None:
         """Raises BitstreamError when bytes are left that no symbol needed."""
-        if len(self._data) > self._position:
-            raise BitstreamError(f"{len(self._data) - self._position} bytes left after the symbols")
+        if len(self.data) > self._position:
+            raise BitstreamError(f"{len(self.data) - self._position} bytes left after the symbols")
 
     def _normalize(self) -> None:
-        while self._range < _RANGE_MIN:
-            byte = self._data[self._position] if self._position < len(self._data) else 0
+        while self._range < RANGE_MIN:
+            byte = self.data[self._position] if self._position < len(self.data) else 0
             self._position += 1
             self._code = self._code << 8 | byte
             self._range <<= 8
+
+
+def _too_long(bits: int, most: int) -> BitstreamError:
+    return BitstreamError(f"a number of over {bits} bits, {most} is allowed")
+
+
+def _too_large(number: int, most: int) -> BitstreamError:
+    return BitstreamError(f"number {number}, at most {most} is allowed")
 
 
 def frequencies_of(weights: Sequence[int]) -> list[int]:

@@ -10,11 +10,12 @@ from shared.clock import TICKS_MODULUS, TICKS_PER_SECOND, ticks_difference
 from shared.codec_tables import log2_16
 from shared.entropy import LAPLACE_TABLES, RangeDecoder, RangeEncoder, SignedTable
 from shared.errors import BitstreamError
+from shared.frame_kernels import RESIDUAL_LIMIT
 from shared.limits import FRAME_INTERVAL_MAX_MS
 from shared.parameter_message import USUAL_LAYOUT, FrameLayout
 from shared.parameters import FaceParameters
 from shared.quantization import Precision, dequantize_parameters, parameters_in_steps
-from shared.residual_coder import RESIDUAL_LIMIT, decode_frame, encode_frame
+from shared.residual_coder import decode_frame, encode_frame
 from shared.symbol_model import FrameState
 
 TICKS_PER_MS = TICKS_PER_SECOND // 1000

@@ -9,10 +9,12 @@ from shared.face_model import FaceModel
 from shared.face_renderer import FaceRenderer
 from shared.fitting import FaceFitter
 from shared.generator import load_generator
+from shared.residual_coder import warm_up
 
 
 def compile_kernels() -> None:
     """Run each kernel once; quick when the cache holds them."""
+    warm_up()
     model = FaceModel.load()
     FaceFitter(model)
     FaceRenderer(model, load_generator("warp")).warm_up()

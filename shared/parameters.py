@@ -45,7 +45,7 @@ Image = NDArray[np.uint8]
 def read_only(array: np.ndarray, dtype: type) -> np.ndarray:
     """A private, contiguous, read-only copy of `array` as `dtype`."""
     copy: np.ndarray = np.array(array, dtype=dtype, order="C", copy=True)
-    copy.flags.writeable = False
+    copy.setflags(write=False)
     return copy
 
 

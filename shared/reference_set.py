@@ -1,6 +1,7 @@
 """Which reference of a set a frame is rendered from: nearest, with hysteresis, cross-faded."""
 
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 
@@ -101,6 +102,9 @@ class ReferenceSelector:
         }
 
     def _look_for_nearer(self, parameters: FaceParameters, now_ns: int) -> None:
+        if len(self._embeddings) == 1:  # nothing to compare
+            self._shown, self._leaving = next(iter(self._embeddings)), None
+            return
         frame = pose_expression_embedding(parameters)
         distances = {
             number: float(np.linalg.norm(frame - embedding))
@@ -116,6 +120,7 @@ class ReferenceSelector:
             self._fade_start_ns = now_ns
 
 
+@cache
 def _vertex_weights(model: FaceModel) -> FloatArray:
     """(V, 1) square roots of the weights of a weighted mean over vertices."""
     weights = np.where(model.vertex_groups == VertexGroup.LIPS, _LIP_WEIGHT, 1.0)

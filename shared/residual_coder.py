@@ -15,11 +15,13 @@ from numpy.typing import NDArray
 
 from shared.codec_tables import CODEC_TABLES, CodecTables
 from shared.entropy import RangeDecoder, RangeEncoder
+from shared.frame_kernels import read_frame
 from shared.quantization import PARAMETER_QUANTIZERS, SYMBOL_COUNT, Precision, Symbols
+from shared.reading_tables import reading_tables, reading_weights
 from shared.symbol_model import FramePrediction, FrameState, SymbolChoice
 
-RESIDUAL_LIMIT = 1 << 16
-"""Magnitude of what tables code; what it adds up to is checked against the parameter's levels."""
+_NOTHING = np.zeros(SYMBOL_COUNT, np.int64)
+_NO_SYMBOLS = np.zeros(SYMBOL_COUNT, np.int32)
 
 _LEVELS = tuple(quantizer.levels.tolist() for quantizer in PARAMETER_QUANTIZERS)
 
@@ -72,19 +74,27 @@ def decode_frame(
 
     Raises BitstreamError for bytes that no encoder writes.
     """
-    prediction = FramePrediction(base, precision, interval_ms, tables)
-    residuals = [0] * SYMBOL_COUNT
-    for index in tables.order:
-        choice = prediction.choice(index)
-        value = choice.table.decode(decoder, RESIDUAL_LIMIT >> choice.shift)
-        if choice.shift:
-            value = (value << choice.shift) + decoder.decode_bits(choice.shift)
-            value -= 1 << choice.shift - 1
-        elif choice.is_mirrored:
-            value = -value
-        residuals[index] = choice.centre + value
-        prediction.settle(index, residuals[index])
-    return np.array(residuals, np.int32)
+    gap_class = None if base is None else tables.gap_class(interval_ms)
+    residuals, reached = read_frame(
+        np.frombuffer(decoder.data, np.uint8),
+        decoder.at,
+        reading_weights(tables, gap_class, precision),
+        _NO_SYMBOLS if base is None else base.symbols,
+        _NOTHING if base is None else base.velocity,
+        _NOTHING if base is None else base.activity,
+        base is None,
+        reading_tables(tables, gap_class),
+    )
+    decoder.go_on(*reached.tolist())
+    return residuals
+
+
+def warm_up() -> None:
+    """Compile what frames are coded by, or load it compiled, so that no message waits for it."""
+    symbols = decode_frame(RangeDecoder(b""), None, precision=Precision.STANDARD)
+    base = FrameState.intra(symbols, Precision.STANDARD)
+    residuals = decode_frame(RangeDecoder(b""), base, precision=Precision.STANDARD, interval_ms=40)
+    base.next(residuals, 40)
 
 
 def _cheapest(choice: SymbolChoice, wanted: float, error_price: float) -> int:

@@ -22,27 +22,23 @@ from numpy.typing import NDArray
 
 from shared.codec_tables import CODEC_TABLES, CodecTables, log2_16
 from shared.entropy import SignedTable
+from shared.frame_kernels import (
+    ACTIVITY_OFFSET,
+    PLACE_MAX,
+    RATIO_MAX,
+    RATIO_ONE,
+    RATIO_PRIOR,
+    SCALE_INDEX_MAX,
+    SHIFTED_FROM,
+    advance,
+)
 from shared.quantization import SYMBOL_COUNT, Precision, Symbols
 
 IntArray = NDArray[np.int64]
 
-_RATIO_ONE = 64
-_RATIO_PRIOR = 4
-"""Residuals as large as expected that count before the first."""
-
-_RATIO_MAX = 8 * _RATIO_ONE
-_ACTIVITY_OFFSET = 26
-_SHIFTED_FROM = 14
-"""Of the scale index, half octaves from 2^-5: larger scales halve values until they are there."""
-
-_SCALE_INDEX_MAX = 40
-_PLACE_MAX = 4 << 14
-"""In quarter symbols: twice the finest alphabet's levels, which no residual passes. A jump within a
-millisecond would be expected to go on beyond all that the tables code."""
-
-_RECIPROCALS = tuple(
-    (_RATIO_ONE << 12) // ((1 << (index + 2) // 2) * (91 if index % 2 else 64) // 64 + 6)
-    for index in range(_SCALE_INDEX_MAX + 1)
+RECIPROCALS = tuple(
+    (RATIO_ONE << 12) // ((1 << (index + 2) // 2) * (91 if index % 2 else 64) // 64 + 6)
+    for index in range(SCALE_INDEX_MAX + 1)
 )
 """64 * 4096 / (64 b + 6) by scale index."""
 
@@ -70,15 +66,11 @@ class FrameState:
 
     def next(self, residuals: Symbols, interval_ms: int) -> "FrameState":
         """Of the frame `interval_ms` >= 1 later whose symbols are these plus `residuals`."""
-        wide = residuals.astype(np.int64)
         norm = CodecTables.gap_norm(interval_ms)
-        change = (np.abs(wide) * norm - self.activity) >> 2
-        return FrameState(
-            symbols=self.symbols + residuals,
-            velocity=wide * (64 * 40) // interval_ms,
-            activity=self.activity + change,
-            precision=self.precision,
+        symbols, velocity, activity = advance(
+            residuals, self.symbols, self.activity, interval_ms, norm
         )
+        return FrameState(symbols, velocity, activity, self.precision)
 
 
 @dataclass(slots=True)
@@ -116,31 +108,31 @@ class FramePrediction:
         else:
             places = (weights.velocity * base.velocity >> 6) + weights.shrink * base.symbols + bias
             self._places = places.tolist()
-            logs = [log2_16(value + _ACTIVITY_OFFSET) - 128 for value in base.activity.tolist()]
+            logs = [log2_16(value + ACTIVITY_OFFSET) - 128 for value in base.activity.tolist()]
         self._scales: list[int] = [
             scale + (weight * log >> 6)
             for scale, weight, log in zip(
                 weights.scale[precision], weights.activity, logs, strict=True
             )
         ]
-        self._excess = _RATIO_PRIOR * _RATIO_ONE
+        self._excess = RATIO_PRIOR * RATIO_ONE
         self._settled = 0
         self._place = 0
         self._reciprocal = 0
 
     def choice(self, index: int) -> SymbolChoice:
         """Of the residual of parameter `index`."""
-        place = min(max((self._places[index] + 128) >> 8, -_PLACE_MAX), _PLACE_MAX)
+        place = min(max((self._places[index] + 128) >> 8, -PLACE_MAX), PLACE_MAX)
         scale = self._scales[index]
-        self._reciprocal = _RECIPROCALS[_scale_index(scale)]
-        ratio = self._excess // (_RATIO_PRIOR + self._settled)
+        self._reciprocal = RECIPROCALS[_scale_index(scale)]
+        ratio = self._excess // (RATIO_PRIOR + self._settled)
         scale_index = _scale_index(
             scale + (self._weights.spread[index] * (log2_16(ratio) - 96) >> 6)
         )
         self._place = place
         centre = (place + 2) >> 2
-        if scale_index > _SHIFTED_FROM:
-            shift = (scale_index - _SHIFTED_FROM + 1) // 2
+        if scale_index > SHIFTED_FROM:
+            shift = (scale_index - SHIFTED_FROM + 1) // 2
             entry = self._tables[scale_index - 2 * shift][0]
             return SymbolChoice(entry.table, entry.costs, centre, False, shift)
         offset = place - 4 * centre
@@ -151,7 +143,7 @@ class FramePrediction:
         """`index` as in the `choice` before: what came."""
         distance = abs(4 * residual - self._place)
         ratio = (distance * 16 + 6) * self._reciprocal >> 12
-        self._excess += min(ratio, _RATIO_MAX)
+        self._excess += min(ratio, RATIO_MAX)
         self._settled += 1
         if residual:
             places = self._places
@@ -161,4 +153,4 @@ class FramePrediction:
 
 def _scale_index(scale: int) -> int:
     """Half octaves from 2^-5 of a scale in 1/16 octaves."""
-    return min(max((scale + 84) >> 3, 0), _SCALE_INDEX_MAX)
+    return min(max((scale + 84) >> 3, 0), SCALE_INDEX_MAX)

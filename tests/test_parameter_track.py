@@ -1,4 +1,5 @@
 import random
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -129,3 +130,15 @@ def test_after_an_outage_the_last_frame_before_it_is_still_there() -> None:
     sample = track.sample(5 * SPAN_TICKS)
     assert sample is not None
     assert sample.kind is SampleKind.INTERPOLATED
+
+
+def test_breaks_are_known_whatever_order_frames_come_in() -> None:
+    frames = [
+        frame(PERIOD * index, float(index // 7 % 2), set_id=index // 20) for index in range(40)
+    ]
+    shuffled = ParameterTrack()
+    for index in random.Random(1).sample(range(len(frames)), len(frames)):
+        shuffled.insert(frames[index])
+    for earlier, later in pairwise(frames):
+        breaks = later.set_id != earlier.set_id or later.vector[0] != earlier.vector[0]
+        assert shuffled.breaks(earlier.time, later.time) == breaks

@@ -1,11 +1,14 @@
 """Reports are rare, short, and aim at the moment of capture."""
 
 import asyncio
+import time
 from collections.abc import Coroutine
+from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from itertools import pairwise
 from typing import Any
 
+import aiortc.clock
 import pytest
 from aiortc import RTCPeerConnection, RTCRtpReceiver, RTCRtpSender
 from aiortc.codecs import CODECS
@@ -188,3 +191,17 @@ def test_video_is_capped() -> None:
 
 def test_intervals_are_those_of_the_rfc() -> None:
     assert rtcp_reports.AUDIO_INTERVAL_SECONDS == 5.0  # RFC 3550, section 6.2
+
+
+def test_the_wall_clock_is_read_in_whole_microseconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    for unix_ns in (
+        1_700_000_000_000_000_000,
+        1_999_999_999_999_999_999,
+        1_700_000_000_123_456_789,
+    ):
+        monkeypatch.setattr(time, "time_ns", lambda unix_ns=unix_ns: unix_ns)
+        moment = datetime.fromtimestamp(unix_ns // 10**9, UTC)
+        moment = moment.replace(microsecond=unix_ns // 1000 % 10**6)
+        assert aiortc.clock.current_ntp_time() == aiortc.clock.datetime_to_ntp(moment)
+        since_1900 = moment - aiortc.clock.NTP_EPOCH
+        assert aiortc.clock.current_ms() == since_1900 // timedelta(milliseconds=1)

@@ -56,6 +56,7 @@ def test_counts_headers_and_directions_apart() -> None:
     assert before.data_sent == WireCount(packets=1, bytes=128)
     assert (after - before).data_sent == WireCount(packets=1, bytes=58)
     assert (after - before).audio_received == WireCount(packets=1, bytes=19 + 28)
+    assert counter.received_bytes == after.received_bytes
     assert after.data_received == after.connection_sent == WireCount()
 
 

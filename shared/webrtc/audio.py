@@ -18,6 +18,8 @@ from shared.webrtc.aiortc.rtp_tap import RtpArrival, SenderReport
 SAMPLE_RATE_HZ = 48_000
 """The RTP clock of Opus, whatever the audio's own rate (RFC 7587, section 4.1)."""
 
+_TIME_BASE = Fraction(1, SAMPLE_RATE_HZ)
+
 MAX_PAYLOAD_BYTES = 1275 * 3 + 7
 """Three frames of the largest size and their lengths (RFC 6716, section 3.4); more is no speech."""
 
@@ -211,7 +213,7 @@ class OpusPacketTrack(MediaStreamTrack):
         packet = self._packets.popleft()
         encoded = Packet(packet.payload)
         encoded.pts = self._pts(packet)
-        encoded.time_base = Fraction(1, SAMPLE_RATE_HZ)
+        encoded.time_base = _TIME_BASE
         return encoded
 
     def stop(self) -> None:

@@ -82,13 +82,21 @@ class WireSnapshot:
         return type(self)(*(getattr(self, f.name) - getattr(earlier, f.name) for f in fields(self)))
 
 
+@dataclass(slots=True)
+class _Tally:
+    """A `WireCount` that grows."""
+
+    packets: int = 0
+    bytes: int = 0
+
+
 class WireCounter:
     """Counts the datagrams of one connection. Written by the event loop, read by any thread."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._packets = {(kind, sent): 0 for kind in WireKind for sent in (True, False)}
-        self._bytes = dict(self._packets)
+        self._sent = {kind: _Tally() for kind in WireKind}
+        self._received = {kind: _Tally() for kind in WireKind}
         self._video_payload_types: frozenset[int] = frozenset()
         self._video_ssrcs: set[int] = set()
 
@@ -116,27 +124,33 @@ class WireCounter:
         return WireKind.VIDEO if is_video else WireKind.AUDIO
 
     def sent(self, datagram: bytes, header_bytes: int) -> None:
-        self._add(datagram, header_bytes, sent=True)
+        self._add(self._sent, datagram, header_bytes)
 
     def received(self, datagram: bytes, header_bytes: int) -> None:
-        self._add(datagram, header_bytes, sent=False)
+        self._add(self._received, datagram, header_bytes)
 
-    def _add(self, datagram: bytes, header_bytes: int, *, sent: bool) -> None:
+    def _add(self, tallies: dict[WireKind, _Tally], datagram: bytes, header_bytes: int) -> None:
         with self._lock:
-            key = (self.kind_of(datagram), sent)
-            self._packets[key] += 1
-            self._bytes[key] += len(datagram) + header_bytes
+            tally = tallies[self.kind_of(datagram)]
+            tally.packets += 1
+            tally.bytes += len(datagram) + header_bytes
+
+    @property
+    def received_bytes(self) -> int:
+        """Of all kinds, as a snapshot has it."""
+        with self._lock:
+            return sum(tally.bytes for tally in self._received.values())
 
     def snapshot(self) -> WireSnapshot:
         with self._lock:
             counts = [
-                WireCount(self._packets[kind, sent], self._bytes[kind, sent])
+                WireCount(tallies[kind].packets, tallies[kind].bytes)
                 for kind in (
                     WireKind.DATA,
                     WireKind.AUDIO,
                     WireKind.VIDEO,
                     WireKind.CONNECTION,
                 )
-                for sent in (True, False)
+                for tallies in (self._sent, self._received)
             ]
         return WireSnapshot(*counts)

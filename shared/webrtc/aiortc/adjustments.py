@@ -24,6 +24,7 @@ from shared.webrtc.aiortc import (
     sctp_packets,
     sctp_recovery,
     video,
+    wall_clock,
 )
 
 logger = logging.getLogger(__name__)
@@ -62,6 +63,7 @@ ADJUSTMENTS = (
     Adjustment("RTCP reports", Library.AIORTC, rtcp_reports.install),
     Adjustment("RTCP name", Library.AIORTC, rtcp_reports.install_name),
     Adjustment("VP8 encoder", Library.AIORTC, video.install),
+    Adjustment("wall clock", Library.AIORTC, wall_clock.install),
     Adjustment("bundled candidates", Library.AIORTC, bundled_candidates.install),
     Adjustment("datagram counting", Library.AIOICE, datagrams.install),
     Adjustment("ICE sockets", Library.AIOICE, ice_sockets.install),

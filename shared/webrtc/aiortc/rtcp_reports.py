@@ -24,7 +24,7 @@ from aiortc.rtp import (
 )
 
 from shared.clock import TICKS_MODULUS, TICKS_PER_SECOND, ticks_difference, ticks_from_ntp
-from shared.webrtc.aiortc.sender_clock import CAPTURE_TIME, CaptureTimed
+from shared.webrtc.aiortc.sender_clock import CAPTURE_TIME, last_capture_time
 
 QUICK_SECONDS = (0.0, 0.1, 0.2)
 """Before each of the reports after a sender's first packet, and after its clocks moved against
@@ -77,8 +77,7 @@ def install() -> None:
     async def _next_encoded_frame(self: Any, codec: Any) -> Any:
         frame = await next_encoded_frame(self, codec)
         # Encoding takes a while, so only now do the capture time and what is sent next agree.
-        track = self.track
-        capture_time = track.last_capture_time if isinstance(track, CaptureTimed) else None
+        capture_time = last_capture_time(self.track)
         setattr(self, CAPTURE_TIME, capture_time)
         if frame is not None:
             # Who waits for it runs once this frame is on its way.

@@ -17,6 +17,13 @@ class CaptureTimed(Protocol):
         """90 kHz ticks modulo 2^32 of the packet or frame that `recv` returned last."""
 
 
+def last_capture_time(track: Any) -> int | None:
+    """That of a `CaptureTimed` track; None of any other, and before it is known."""
+    # Asked with every packet, and an `isinstance` of a protocol costs as much as sending one.
+    capture_time: int | None = getattr(track, "last_capture_time", None)
+    return capture_time
+
+
 def clock_pair(sender: RTCRtpSender) -> tuple[int, int] | None:
     """(RTP timestamp, capture time in ticks) of what `sender` sent last; None before that."""
     internals: Any = sender
