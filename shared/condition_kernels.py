@@ -1,4 +1,9 @@
-"""Loops over the pixels of a rasterisation, compiled; what `shared.conditions` is made of."""
+"""Loops over the pixels of a rasterisation, compiled; what `shared.conditions` is made of.
+
+They keep Python's lock: each takes a tenth of a millisecond, and a thread that gives the lock up
+so often waits longer for it than it works. So released, 8 calls on two cores got 17 pictures/s
+each in place of 25.
+"""
 
 import numpy as np
 from numba import njit
@@ -17,9 +22,9 @@ _DEPTH_TOLERANCE = np.float32(0.03)
 """Image units by which a point may lie behind the reference's surface and still be seen there."""
 
 
-@njit(cache=True, nogil=True)
-def interpolate(index, barycentric, triangles, attributes, out):  # type: ignore[no-untyped-def]
-    """Attributes (N, 3) of vertices at every pixel: out (3, h, w), 0 where nothing is drawn.
+@njit(cache=True)
+def interpolate(index, barycentric, triangles, attributes, first, second, third):  # type: ignore[no-untyped-def]
+    """Attributes (N, 3) of vertices at every pixel, a plane (h, w) each; 0 where nothing is drawn.
 
     `triangles` here and indices below are unsigned: numba wraps signed ones, pixel by pixel.
     """
@@ -27,17 +32,17 @@ def interpolate(index, barycentric, triangles, attributes, out):  # type: ignore
     for y in range(height):
         for x in range(width):
             if index[y, x] < 0:
-                out[0, y, x] = out[1, y, x] = out[2, y, x] = 0.0
+                first[y, x] = second[y, x] = third[y, x] = 0.0
                 continue
             t = np.uint32(index[y, x])
             i, j, k = triangles[t, 0], triangles[t, 1], triangles[t, 2]
             a, b, g = barycentric[y, x, 0], barycentric[y, x, 1], barycentric[y, x, 2]
-            out[0, y, x] = a * attributes[i, 0] + b * attributes[j, 0] + g * attributes[k, 0]
-            out[1, y, x] = a * attributes[i, 1] + b * attributes[j, 1] + g * attributes[k, 1]
-            out[2, y, x] = a * attributes[i, 2] + b * attributes[j, 2] + g * attributes[k, 2]
+            first[y, x] = a * attributes[i, 0] + b * attributes[j, 0] + g * attributes[k, 0]
+            second[y, x] = a * attributes[i, 1] + b * attributes[j, 1] + g * attributes[k, 1]
+            third[y, x] = a * attributes[i, 2] + b * attributes[j, 2] + g * attributes[k, 2]
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True)
 def fill_mask(index, surfaces, on_proxy, mask):  # type: ignore[no-untyped-def]
     """mask (2, h, w): 1 on the face mesh without the mouth; 1 on the proxy."""
     height, width = index.shape
@@ -49,9 +54,9 @@ def fill_mask(index, surfaces, on_proxy, mask):  # type: ignore[no-untyped-def]
             mask[1, y, x] = 1.0 if proxy else 0.0
 
 
-@njit(cache=True, nogil=True)
-def average(index, surfaces, exact, cells):  # type: ignore[no-untyped-def]
-    """cells (gh, gw, 4): means of exact (3, h, w) and of 1 where it is known, of zeros elsewhere.
+@njit(cache=True)
+def average(index, surfaces, dx, dy, dz, cells):  # type: ignore[no-untyped-def]
+    """cells (gh, gw, 4): means of dx, dy, dz and 1 where they are known, of zeros elsewhere.
 
     A grid no finer than the picture.
     """
@@ -63,16 +68,16 @@ def average(index, surfaces, exact, cells):  # type: ignore[no-untyped-def]
         for x in range(width):
             if _is_known(index[y, x], surfaces):
                 column = np.uint32(x * grid_width // width)
-                row[column, 0] += exact[0, y, x]
-                row[column, 1] += exact[1, y, x]
-                row[column, 2] += exact[2, y, x]
+                row[column, 0] += dx[y, x]
+                row[column, 1] += dy[y, x]
+                row[column, 2] += dz[y, x]
                 row[column, 3] += np.float32(1.0)
     cells *= np.float32(grid_height * grid_width / (height * width))
 
 
-@njit(cache=True, nogil=True)
-def extend(index, surfaces, blurred, displacement):  # type: ignore[no-untyped-def]
-    """Fill displacement (3, h, w) where it is not known from blurred (h, w, 4)."""
+@njit(cache=True)
+def extend(index, surfaces, blurred, dx, dy, dz):  # type: ignore[no-untyped-def]
+    """Fill dx, dy, dz (h, w) where they are not known from blurred (h, w, 4)."""
     height, width = index.shape
     for y in range(height):
         for x in range(width):
@@ -80,13 +85,13 @@ def extend(index, surfaces, blurred, displacement):  # type: ignore[no-untyped-d
                 continue
             rest = np.float32(_BACKGROUND_DENSITY if index[y, x] < 0 else _MOUTH_DENSITY)
             share = np.float32(1.0) / (blurred[y, x, 3] + rest)
-            displacement[0, y, x] = blurred[y, x, 0] * share
-            displacement[1, y, x] = blurred[y, x, 1] * share
-            displacement[2, y, x] = blurred[y, x, 2] * share
+            dx[y, x] = blurred[y, x, 0] * share
+            dy[y, x] = blurred[y, x, 1] * share
+            dz[y, x] = blurred[y, x, 2] * share
 
 
-@njit(cache=True, nogil=True)
-def see(index, depth, surfaces, displacement, deepest, surfaces_near, visible):  # type: ignore[no-untyped-def]
+@njit(cache=True)
+def see(index, depth, surfaces, dx, dy, dz, deepest, surfaces_near, visible):  # type: ignore[no-untyped-def]
     """visible (h, w): 1 where the displacement leads to the same surface, unoccluded.
 
     `deepest`, `surfaces_near` (R, R) say what the reference shows at a pixel or, for its edges,
@@ -96,18 +101,26 @@ def see(index, depth, surfaces, displacement, deepest, surfaces_near, visible): 
     reference_height, reference_width = deepest.shape
     for y in range(height):
         for x in range(width):
-            there_x = ((x + 0.5) / width + 0.5 * displacement[0, y, x]) * reference_width
-            there_y = ((y + 0.5) / height + 0.5 * displacement[1, y, x]) * reference_height
+            there_x = ((x + 0.5) / width + 0.5 * dx[y, x]) * reference_width
+            there_y = ((y + 0.5) / height + 0.5 * dy[y, x]) * reference_height
             seen = False
             if 0 <= there_x < reference_width and 0 <= there_y < reference_height:
                 column, row = np.uint32(there_x), np.uint32(there_y)
                 surface = surfaces[np.uint32(index[y, x])] if index[y, x] >= 0 else NOTHING
                 if surface == HEAD:
-                    depth_there = depth[y, x] + displacement[2, y, x] - _DEPTH_TOLERANCE
+                    depth_there = depth[y, x] + dz[y, x] - _DEPTH_TOLERANCE
                     seen = depth_there <= deepest[row, column]
                 else:
                     seen = (surfaces_near[row, column] >> surface) & 1 == 1
             visible[y, x] = 1.0 if seen else 0.0
+
+
+@njit(cache=True)
+def subtract(a, b, out):  # type: ignore[no-untyped-def]
+    """out (N, 3) = a - b."""
+    for n in range(len(out)):
+        for c in range(3):
+            out[n, c] = a[n, c] - b[n, c]
 
 
 @njit(inline="always")

@@ -1,6 +1,6 @@
 """Image-like conditions of a generator, all from one rasterisation of face mesh and head proxy."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -25,6 +25,7 @@ from shared.condition_kernels import (
     fill_mask,
     interpolate,
     see,
+    subtract,
 )
 from shared.face_model import FaceModel, Region
 from shared.parameters import FloatArray
@@ -99,7 +100,8 @@ class ConditionRenderer:
         mean = np.concatenate([model.mean, model.proxy(model.mean)])
         low, high = mean.min(axis=0), mean.max(axis=0)
         self._pncc = ((mean - low) / (high - low)).astype(np.float32)
-        self._exact = np.empty((3, height, width), np.float32)
+        self._unasked = np.empty((3, height, width), np.float32)
+        self._shift = np.empty_like(mean, np.float32)
         grid = min(height, _EXTENSION_SIZE), min(width, _EXTENSION_SIZE)
         self._known = np.empty((*grid, 4), np.float32)
 
@@ -126,13 +128,17 @@ class ConditionRenderer:
         if (mask := planes.get(Channel.MASK)) is not None:
             fill_mask(raster.triangle, self._surfaces, self._on_proxy, mask)
         if planes.keys() & _FROM_DISPLACEMENT:
-            displacement = self._displacement(raster, vertices, reference.vertices)
-            if (flow := planes.get(Channel.DISPLACEMENT)) is not None:
-                flow[:] = displacement[:2]
-            if (depth_flow := planes.get(Channel.DISPLACEMENT_Z)) is not None:
-                depth_flow[:] = displacement[2:]
+            displacement = self._displacement(raster, vertices, reference.vertices, planes)
             if (visible := planes.get(Channel.REFERENCE_VISIBLE)) is not None:
-                self._see(raster, displacement, reference, visible[0])
+                see(
+                    raster.triangle,
+                    raster.depth,
+                    self._surfaces,
+                    *displacement,
+                    reference.deepest,
+                    reference.surfaces_near,
+                    visible[0],
+                )
         return conditions
 
     def render_pncc(self, vertices: FloatArray) -> FloatArray:
@@ -141,23 +147,27 @@ class ConditionRenderer:
         self._interpolate(self._rasterizer.rasterize(vertices), self._pncc, pncc)
         return pncc
 
-    def _interpolate(self, raster: Raster, attributes: FloatArray, planes: FloatArray) -> None:
-        interpolate(raster.triangle, raster.barycentric, self._triangles, attributes, planes)
+    def _interpolate(
+        self, raster: Raster, attributes: FloatArray, planes: Iterable[FloatArray]
+    ) -> None:
+        interpolate(raster.triangle, raster.barycentric, self._triangles, attributes, *planes)
 
     def _displacement(
-        self, raster: Raster, driving: FloatArray, reference: FloatArray
-    ) -> FloatArray:
-        """(3, h, w): exact on mesh and proxy; blurred from there into mouth and background.
+        self,
+        raster: Raster,
+        driving: FloatArray,
+        reference: FloatArray,
+        planes: Mapping[Channel, FloatArray],
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Its planes x, y, z (h, w): those asked for, else buffers that the next call overwrites.
 
-        A buffer that the next call overwrites.
+        Exact on mesh and proxy; blurred from there into mouth and background.
         """
-        exact = self._exact
-        if not np.isfinite(driving).all():
-            exact[:] = 0
-            return exact
-        shift = (reference - driving).astype(np.float32)
-        self._interpolate(raster, shift, exact)
-        average(raster.triangle, self._surfaces, exact, self._known)
+        dx, dy = planes.get(Channel.DISPLACEMENT, self._unasked[:2])
+        (dz,) = planes.get(Channel.DISPLACEMENT_Z, self._unasked[2:])
+        subtract(reference, driving, self._shift)
+        self._interpolate(raster, self._shift, (dx, dy, dz))
+        average(raster.triangle, self._surfaces, dx, dy, dz, self._known)
         # Beyond the picture nothing is known: zeros in numerator and denominator alike.
         blurred = np.asarray(
             cv2.GaussianBlur(self._known, (0, 0), EXTENSION_SIGMA, borderType=cv2.BORDER_CONSTANT),
@@ -165,25 +175,8 @@ class ConditionRenderer:
         )
         if blurred.shape[:2] != raster.triangle.shape:
             blurred = _resize(blurred, (self.width, self.height))
-        extend(raster.triangle, self._surfaces, blurred, exact)
-        return exact
-
-    def _see(
-        self,
-        raster: Raster,
-        displacement: FloatArray,
-        reference: ReferenceView,
-        visible: FloatArray,
-    ) -> None:
-        see(
-            raster.triangle,
-            raster.depth,
-            self._surfaces,
-            displacement,
-            reference.deepest,
-            reference.surfaces_near,
-            visible,
-        )
+        extend(raster.triangle, self._surfaces, blurred, dx, dy, dz)
+        return dx, dy, dz
 
 
 def _split(conditions: FloatArray, channels: Sequence[Channel]) -> dict[Channel, FloatArray]:

@@ -128,7 +128,7 @@ def hidden_background(image: Image, head: NDArray[np.bool_]) -> Image:
     return np.where(hidden[..., np.newaxis], levels.astype(np.uint8), image)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True)
 def _find_hidden(pncc, mask, visible, boxes):  # type: ignore[no-untyped-def]
     """boxes (2, 4): top, bottom, left, right of what is hidden behind the head, in the mouth."""
     height, width = visible.shape
@@ -142,7 +142,7 @@ def _find_hidden(pncc, mask, visible, boxes):  # type: ignore[no-untyped-def]
             box[2], box[3] = min(box[2], x), max(box[3], x + 1)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True)
 def _mix(share, colours, picture):  # type: ignore[no-untyped-def]
     """picture (h, w, 3) towards colours, by share (h, w)."""
     height, width = share.shape

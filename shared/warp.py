@@ -77,7 +77,7 @@ class WarpGenerator:
         """Nothing to release."""
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True)
 def _locate(dx, dy, reference_width, reference_height, column, row):  # type: ignore[no-untyped-def]
     """Pixel indices in the reference (centres at whole numbers, as cv2.remap counts)."""
     height, width = column.shape
