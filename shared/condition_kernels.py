@@ -123,7 +123,7 @@ def subtract(a, b, out):  # type: ignore[no-untyped-def]
             out[n, c] = a[n, c] - b[n, c]
 
 
-@njit(inline="always")
+@njit(cache=True)
 def _is_known(index, surfaces):  # type: ignore[no-untyped-def]
     """Whether the displacement is that of what is drawn there: the mouth's fill has none."""
     return index >= 0 and surfaces[np.uint32(index)] != MOUTH
