@@ -30,8 +30,7 @@ BATCHING_WORKERS = 2
 """Threads where pictures are generated together: one draws conditions while the other generates.
 
 Elsewhere one thread does both. With `warp` on two cores two threads made nothing better as long as
-25 pictures/s were kept: 8 calls 3.9 ms a frame in place of 3.5; 14 calls got 20 pictures/s either
-way. Of the 3.2 ms that a frame of `warp` takes, its conditions at 256 x 256 take 2.2.
+25 pictures/s were kept. Of the 1.7 ms that a frame of `warp` takes, its conditions take 1.3.
 """
 
 

@@ -31,6 +31,7 @@ def scores(report: dict[str, Any], rows: str, **labels: str) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.slow
 def test_still_warp_and_a_bundle_side_by_side(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

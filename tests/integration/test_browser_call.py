@@ -129,6 +129,7 @@ async def test_a_camera_goes_off_and_on(pair: Pair) -> None:
     await pair.bob.sees("Live")
 
 
+@pytest.mark.slow
 async def test_real_video_by_hand_and_back(pair: Pair) -> None:
     toggle, page = pair.ann.page.locator("#video-toggle"), pair.bob.page
     black = asyncio.create_task(_darkest(pair.bob, seconds=12))

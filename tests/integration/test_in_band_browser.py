@@ -106,6 +106,7 @@ async def test_chromiums_decoder_plays_the_same_samples() -> None:
             assert found["different"] == 0
 
 
+@pytest.mark.slow
 async def test_chromium_plays_a_call_whose_packets_carry_parameters() -> None:
     """As a stranger to them: the publisher has no channels, so its packets are left alone."""
     sound = encoded("20", seconds=2.0)

@@ -216,6 +216,7 @@ async def test_tracks_as_python_does() -> None:
         await _assert_tracks_alike(page, [wide] * 8, "two faces")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["flake_1", "hdtf_radio2_1"])
 async def test_tracks_clips_as_python_does(name: str) -> None:
     frames = list(clip_frames(faces_test_clip(name), 40))
