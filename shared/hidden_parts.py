@@ -37,7 +37,8 @@ _MOUTH_SHADE = np.array([0.3, 0.18, 0.18], np.float32)
 
 _MOUTH_OPACITY = 0.8
 
-_BEHIND, _INSIDE = range(2)
+_BEHIND, _INSIDE, _SEEN = range(3)
+"""What a pixel is: hidden behind the head, hidden in the mouth, or neither."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,24 +65,24 @@ def paint_hidden(picture: Image, planes: WarpPlanes, background: Image, mouth: F
 
     Only around the pixels concerned, which are few as a rule.
     """
+    parts = np.empty(planes.visible.shape, np.uint8)
     boxes = np.empty((2, 4), np.int64)
-    _find_hidden(planes.pncc, planes.mask, planes.visible, boxes)
+    _find_hidden(planes.pncc, planes.mask, planes.visible, parts, boxes)
     if boxes[_BEHIND, 0] < boxes[_BEHIND, 1]:
         margin = _BEHIND_SOFT_PX - 1
         rows, columns = _around(boxes[_BEHIND], margin, picture)
-        behind = _hidden(planes, rows, columns, inside=False)
-        share = _blurred(behind, _BEHIND_SOFT_PX)
+        share = _blurred(parts[rows, columns] == _BEHIND, _BEHIND_SOFT_PX)
         # A half at the head's edge and 0 half a window away from it.
         wide = _around(boxes[_BEHIND], margin + _RIM_PX // 2, picture)
         head = np.asarray(planes.pncc[(slice(None), *wide)].any(axis=0))
-        near = _blurred(head.astype(np.float32), _RIM_PX)
+        near = _blurred(head, _RIM_PX)
         top, left = rows.start - wide[0].start, columns.start - wide[1].start
         near = near[top : top + share.shape[0], left : left + share.shape[1]]
         share *= np.clip(1 - 3 * near, 0, 1)
         _mix(share, background[rows, columns], picture[rows, columns])
     if boxes[_INSIDE, 0] < boxes[_INSIDE, 1]:
         rows, columns = _around(boxes[_INSIDE], _INSIDE_SOFT_PX - 1, picture)
-        share = _blurred(_hidden(planes, rows, columns, inside=True), _INSIDE_SOFT_PX)
+        share = _blurred(parts[rows, columns] == _INSIDE, _INSIDE_SOFT_PX)
         share *= np.float32(_MOUTH_OPACITY)
         target = picture[rows, columns]
         _mix(share, np.broadcast_to(mouth, target.shape), target)
@@ -96,15 +97,8 @@ def _around(box: NDArray[np.int64], margin: int, picture: Image) -> tuple[slice,
     )
 
 
-def _hidden(planes: WarpPlanes, rows: slice, columns: slice, *, inside: bool) -> FloatArray:
-    """1 where nothing is seen: in the mouth's opening, or beyond the head."""
-    head = planes.pncc[:, rows, columns].any(axis=0)
-    unseen = ~planes.mask[:, rows, columns].any(axis=0) & (planes.visible[rows, columns] == 0)
-    return (unseen & (head == inside)).astype(np.float32)
-
-
-def _blurred(plane: FloatArray, window: int) -> FloatArray:
-    return np.asarray(cv2.blur(plane, (window, window)), np.float32)
+def _blurred(mask: NDArray[np.bool_], window: int) -> FloatArray:
+    return np.asarray(cv2.blur(mask.astype(np.float32), (window, window)), np.float32)
 
 
 def hidden_background(image: Image, head: NDArray[np.bool_]) -> Image:
@@ -129,15 +123,19 @@ def hidden_background(image: Image, head: NDArray[np.bool_]) -> Image:
 
 
 @njit(cache=True)
-def _find_hidden(pncc, mask, visible, boxes):  # type: ignore[no-untyped-def]
-    """boxes (2, 4): top, bottom, left, right of what is hidden behind the head, in the mouth."""
+def _find_hidden(pncc, mask, visible, parts, boxes):  # type: ignore[no-untyped-def]
+    """parts (h, w): what each pixel is; boxes (2, 4): top, bottom, left, right of what is hidden
+    behind the head, in the mouth."""
     height, width = visible.shape
     boxes[:, 0], boxes[:, 1], boxes[:, 2], boxes[:, 3] = height, 0, width, 0
     for y in range(height):
         for x in range(width):
             if visible[y, x] > 0 or mask[0, y, x] + mask[1, y, x] > 0:
+                parts[y, x] = _SEEN
                 continue
-            box = boxes[_INSIDE if pncc[0, y, x] + pncc[1, y, x] + pncc[2, y, x] > 0 else _BEHIND]
+            part = _INSIDE if pncc[0, y, x] + pncc[1, y, x] + pncc[2, y, x] > 0 else _BEHIND
+            parts[y, x] = part
+            box = boxes[part]
             box[0], box[1] = min(box[0], y), max(box[1], y + 1)
             box[2], box[3] = min(box[2], x), max(box[3], x + 1)
 
