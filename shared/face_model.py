@@ -97,11 +97,9 @@ class FaceModel:
     proxy_rigidity: FloatArray
     """(P,) 1 moves with the head, 0 stays where it is in the reference."""
 
-    proxy_expression_basis: FloatArray
-    """(28, P, 3) model units a standard deviation; not in the file, it follows from the rest."""
-
     head_expression_basis: FloatArray
-    """(28, V + P, 3) that of the face, then that of the proxy; likewise."""
+    """(28, V + P, 3) that of the face, then that of the proxy, model units a standard deviation;
+    not in the file, the proxy's follows from the rest."""
 
     proxy_anchors: NDArray[np.int32]
     """(A,) face vertices whose extent scales the proxy to a person."""
@@ -130,7 +128,6 @@ class FaceModel:
         )
         return cls(
             **arrays,
-            proxy_expression_basis=read_only(proxy_basis, np.float32),
             head_expression_basis=read_only(
                 np.concatenate([arrays["expression_basis"], proxy_basis], axis=1), np.float32
             ),

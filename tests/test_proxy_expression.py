@@ -13,7 +13,7 @@ from tests.faces import MEAN_IDENTITY, face_parameters
 
 MODEL = FaceModel.load()
 NEUTRAL = MODEL.neutral(MEAN_IDENTITY)
-BASIS = MODEL.proxy_expression_basis
+BASIS = MODEL.head_expression_basis[:, len(MODEL.mean) :]
 OUTLINE = MODEL.proxy_anchors
 FLIP = np.array([-1.0, 1.0, 1.0], np.float32)
 
