@@ -1,12 +1,14 @@
 """`/metrics`: what was counted, in Prometheus' text format."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from itertools import groupby
 
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, SummaryMetricFamily
 from prometheus_client.metrics_core import Metric
 
 from receiver.calls import Calls
+from receiver.counters import COUNTERS
 from receiver.rooms import Role
 from shared.metrics import Metrics
 
@@ -39,14 +41,7 @@ class _SnapshotCollector:
         yield durations
         yield quantiles
 
-        families: dict[str, CounterMetricFamily] = {}
-        for (name, label), count in sorted(snapshot.counters.items()):
-            family = families.setdefault(
-                name,
-                CounterMetricFamily(f"kilocall_{name}", f"Count of {name}", labels=["reason"]),
-            )
-            family.add_metric([label], count)
-        yield from families.values()
+        yield from _counters(snapshot.counters)
         for name, value in sorted(snapshot.gauges.items()):
             yield GaugeMetricFamily(f"kilocall_{name}", f"Value of {name}", value=value)
 
@@ -56,6 +51,18 @@ class _SnapshotCollector:
             sessions.add_metric([role.value], count)
         yield sessions
         yield GaugeMetricFamily("kilocall_rooms", "Rooms in use", value=self._calls.rooms)
+
+
+def _counters(counted: Mapping[tuple[str, str], int]) -> Iterator[Metric]:
+    """All known ones from 0 on, and whatever else was counted."""
+    zeros = {(name, label): 0 for name, one in COUNTERS.items() for label in one.labels}
+    by_name = groupby(sorted((zeros | dict(counted)).items()), key=lambda one: one[0][0])
+    for name, counts in by_name:
+        meaning = COUNTERS[name].meaning if name in COUNTERS else f"Count of {name}"
+        family = CounterMetricFamily(f"kilocall_{name}", meaning, labels=["reason"])
+        for (_, label), count in counts:
+            family.add_metric([label], count)
+        yield family
 
 
 def exposition(metrics: Metrics, calls: Calls) -> bytes:

@@ -22,24 +22,43 @@ class Exposed:
     labels: frozenset[tuple[str, str, str]]
     """(sample, label, value)."""
 
+    changed: frozenset[str]
+    """Counters above 0."""
 
-async def exposed_metrics() -> Exposed:
-    """Each counter counted once, under each label that stands in the code as a literal."""
+    meanings: dict[str, str]
+    """Of families."""
+
+
+def everything_counted() -> Metrics:
+    """Each stage and counter once, under each label that stands in the code as a literal."""
     metrics = Metrics()
     for stage in Stage:
         metrics.observe_ms(stage, 1.0)
-    for name, label in _counted():
+    for name, label in counted():
         metrics.count(name, label)
+    return metrics
+
+
+async def exposed_metrics(metrics: Metrics) -> Exposed:
+    """What a receiver that counted this tells."""
     async with running_receiver(metrics=metrics) as receiver, httpx.AsyncClient() as client:
         text = (await client.get(f"{receiver.url}/metrics")).text
-    samples = [one for family in text_string_to_metric_families(text) for one in family.samples]
+    families = list(text_string_to_metric_families(text))
+    samples = [one for family in families for one in family.samples]
     return Exposed(
         samples=frozenset(one.name for one in samples),
         labels=frozenset((one.name, *pair) for one in samples for pair in one.labels.items()),
+        changed=frozenset(
+            one.name
+            for one in samples
+            if one.name.startswith("kilocall_") and one.name.endswith("_total") and one.value
+        ),
+        meanings={family.name: family.documentation for family in families},
     )
 
 
-def _counted() -> set[tuple[str, str]]:
+def counted() -> set[tuple[str, str]]:
+    """(counter, label), "" for a label that is no literal."""
     found: set[tuple[str, str]] = set()
     for package in _PACKAGES:
         for path in (ROOT / package).rglob("*.py"):

@@ -58,8 +58,9 @@ async def _query(api: httpx.AsyncClient, expression: str) -> dict[str, float]:
 async def test_it_scrapes_the_receiver_and_alerts(tmp_path: Path) -> None:
     async with running_receiver() as receiver:
         target = receiver.url.removeprefix("http://")
-        receiver.metrics.count("refused", "503")
         async with _prometheus(tmp_path, target) as api:
+            await _until(api, 'kilocall_refused_total{reason="503"}', {target: 0.0})
+            receiver.metrics.count("refused", "503")
             await _until(api, 'kilocall_refused_total{reason="503"}', {target: 1.0})
             assert await _query(api, f'up{{instance="{target}"}}') == {target: 1.0}
             memory = await _query(api, f'process_resident_memory_bytes{{instance="{target}"}}')
