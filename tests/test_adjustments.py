@@ -51,6 +51,7 @@ SHOWN_BY = {
     "ICE ports": "test_ice_ports.py -k of_the_range",
     "ICE checks": "test_ice_adjustments.py -k one_interval",
     "ICE consent": "test_ice_adjustments.py -k ends_by_itself",
+    "relay gathering": "test_relay_gathering.py -k silent",
 }
 """A test for each that fails without it."""
 

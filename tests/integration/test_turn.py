@@ -68,13 +68,18 @@ async def test_channels_open_through_the_server_with_the_credentials_of_the_link
         assert server.log.read_text(errors="replace").count("ALLOCATE processed, success") >= 2
 
 
-async def test_with_another_secret_there_is_no_way_through(tmp_path: Path) -> None:
+async def test_with_another_secret_there_is_no_way_through_and_the_log_says_why(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     async with turn_server(tmp_path) as server:
         turn = TurnSecret((server.url,), "not the server's", _LIFETIME_SECONDS)
         async with running_receiver(turn=turn) as receiver:
             with pytest.raises(SignalingError) as caught:
                 await _publish(receiver, [], timeout_seconds=3)
             assert caught.value.status == 504
+        host = server.url.removeprefix("turn:")
+        (told,) = {line for line in caplog.messages if line.startswith("TURN server")}
+        assert told.startswith(f"TURN server {host} gives no relay: STUN transaction failed (401")
         assert "ALLOCATE processed, success" not in server.log.read_text(errors="replace")
 
 

@@ -17,6 +17,7 @@ from shared.webrtc.aiortc import (
     ice_checks,
     ice_ports,
     ice_sockets,
+    relay_gathering,
     rtcp_reports,
     sctp_acknowledgements,
     sctp_handshake,
@@ -70,6 +71,7 @@ ADJUSTMENTS = (
     Adjustment("ICE ports", Library.AIOICE, ice_ports.install),
     Adjustment("ICE checks", Library.AIOICE, ice_checks.install),
     Adjustment("ICE consent", Library.AIOICE, consent.install),
+    Adjustment("relay gathering", Library.AIOICE, relay_gathering.install),
 )
 
 _installed: set[str] = set()
