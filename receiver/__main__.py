@@ -16,6 +16,7 @@ from receiver.settings import ReceiverSettings
 from receiver.tokens import Grant, TokenAuthority, load_or_create_secret
 from shared.errors import ConfigError, KilocallError
 from shared.inference.device import Device
+from shared.malloc_arenas import limit_malloc_arenas
 
 SELF_SIGNED = "self-signed"
 
@@ -83,6 +84,7 @@ def serve_command(
         draw_capture_time=draw_capture_time or None,
         trace=trace,
     )
+    limit_malloc_arenas()
     # Before the models are loaded: a port in use is told at once.
     with listen(settings.host, settings.port) as listener:
         asyncio.run(_serve(settings, listener))

@@ -16,6 +16,7 @@ from sender.parameter_transport import TransportChoice
 from sender.pipeline import SenderPipeline
 from sender.settings import InputKind, SenderSettings
 from shared.errors import ArtifactError, ConfigError, KilocallError
+from shared.malloc_arenas import limit_malloc_arenas
 from shared.version import __version__
 
 _console = Console(stderr=True)
@@ -109,6 +110,7 @@ def main(
             record=record,
             verify_tls=False if insecure else None,
         )
+        limit_malloc_arenas()
         pipeline = SenderPipeline(settings)
         asyncio.run(_run(pipeline))
     except (ConfigError, ArtifactError) as error:
