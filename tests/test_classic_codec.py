@@ -1,5 +1,6 @@
 """Codecs of today at a wire rate: headers are counted, what is out of reach says so."""
 
+import os
 from fractions import Fraction
 from pathlib import Path
 
@@ -107,3 +108,11 @@ def test_clips_that_fail_are_named_and_the_others_count() -> None:
     assert found == ([1.0], "b: 30 frames, at least 50 are needed")
     result = _codec_result(Codec.VP9, (12_000,), [], "b: 30 frames")
     assert (result.cells, result.why) == ({}, "b: 30 frames")
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getscheduler"), reason="Linux alone")
+@pytest.mark.parametrize("codec", Codec)
+def test_an_encoder_makes_no_real_time_thread_of_its_caller(codec: Codec) -> None:
+    before = os.sched_getscheduler(0)
+    assert len(encode(codec, _pictures(2), _RATE, 40)) == 2
+    assert os.sched_getscheduler(0) == before
