@@ -31,7 +31,7 @@ def command(
     content["figures"] = {name: figure.as_json() for name, figure in figures.items()}
     content["tables"] = [table.as_json() for table in QUOTED[name].tables(figures)]
     content["seconds"] = sum(file.seconds for file in files)
-    content["runs"] = [file.machine for file in files]
+    content["machines"] = [machine for file in files for machine in file.machines]
     write_json(json_path, content)
 
 

@@ -64,11 +64,16 @@ def with_tables(text: str, results: Path) -> str:
 
 def provenance(result: ResultFile) -> str:
     """Where and when, as one line."""
-    machine = result.machine
     runs = max((len(figure.values) for figure in result.figures.values()), default=0)
     times = f"{runs} runs" if runs > 1 else "one run"
+    length = f"{times}{', quick' if result.quick else ''}"
+    made = _where_and_when(result.machine)
+    elsewhere = [one for one in result.machines if one.get("cpu") != result.machine.get("cpu")]
+    before = "".join(f", of them one on {_where_and_when(one)}" for one in elsewhere)
+    return f"*`python -m benchmarks {result.benchmark}`: {made}; {length}{before}.*\n"
+
+
+def _where_and_when(machine: dict[str, object]) -> str:
     changed = " and changes" if machine.get("changed") else ""
     where = f"{machine.get('cpu')}, {machine.get('cores')} cores"
-    when = f"{str(machine.get('date'))[:10]}, commit {machine.get('commit')}{changed}"
-    length = f"{times}{', quick' if result.quick else ''}"
-    return f"*`python -m benchmarks {result.benchmark}`: {where}, {when}; {length}.*\n"
+    return f"{where}, {str(machine.get('date'))[:10]}, commit {machine.get('commit')}{changed}"

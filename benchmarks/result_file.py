@@ -26,7 +26,10 @@ class ResultFile:
     """That it took, all runs."""
 
     machine: dict[str, object]
-    """`MachineFacts`."""
+    """`MachineFacts`; of joined runs the last one's."""
+
+    machines: tuple[dict[str, object], ...]
+    """Of each run, oldest first, where runs were joined; else the one."""
 
     figures: dict[str, Figure]
     tables: tuple[ResultTable, ...]
@@ -55,6 +58,7 @@ class ResultFile:
                         quick=quick,
                         seconds=float(seconds),
                         machine=machine,
+                        machines=tuple(content.get("machines") or (machine,)),
                         figures={name: Figure.parse(name, each) for name, each in figures.items()},
                         tables=tuple(map(ResultTable.parse, tables)),
                     )

@@ -1,5 +1,6 @@
 """The README's tables are those of the committed results, and stay whole when made anew."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -48,3 +49,14 @@ def test_missing_table_is_named(results: Path) -> None:
         with_tables(_PAGE.replace("speed 1", "speed 2"), results)
     with pytest.raises(ArtifactError, match=r"none\.json: No such file"):
         with_tables(_PAGE.replace("speed 1", "none 1"), results)
+
+
+def test_a_run_on_another_machine_is_named(results: Path) -> None:
+    path = results / "speed.json"
+    content = json.loads(path.read_text())
+    here = content["machine"]
+    there = {**here, "cpu": "Abacus", "cores": 1, "commit": "abc", "date": "1911-11-11T11:11:11"}
+    path.write_text(json.dumps({**content, "machines": [there, here]}))
+    assert "; 2 runs, quick, of them one on Abacus, 1 cores, 1911-11-11, commit abc" in with_tables(
+        _PAGE, results
+    )
