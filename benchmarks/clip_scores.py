@@ -50,6 +50,10 @@ class SelfScores:
     faces_lost: int
     """Measured frames in whose rebuilt picture the tracker finds no face."""
 
+    beside_share: float = float("nan")
+    """Of the squared error over all measured frames, what lies beside the driving head (face,
+    skull, ears and the hair on it): on neck, shoulders and background. NaN in older results."""
+
 
 @dataclass(frozen=True, slots=True)
 class CrossScores:

@@ -51,6 +51,8 @@ class CollectedScores:
         self.frames: list[FrameScores] = []
         self.flicker: list[tuple[float, float]] = []
         """(rebuilt, driving)"""
+        self.squared_error: list[tuple[float, float]] = []
+        """(beside the head, everywhere) of each measured frame"""
         self.faces_lost = 0
 
     def scores(self) -> SelfScores:
@@ -59,10 +61,12 @@ class CollectedScores:
             for field in fields(FrameScores)
         }
         rebuilt, true = np.nansum(np.reshape(self.flicker, (-1, 2)), axis=0)
+        beside, everywhere = np.sum(np.reshape(self.squared_error, (-1, 2)), axis=0)
         return SelfScores(
             frames=len(self.frames),
             flicker=float(rebuilt / true) if true > 0 else _NAN,
             faces_lost=self.faces_lost,
+            beside_share=float(beside / everywhere) if everywhere > 0 else _NAN,
             **means,
         )
 

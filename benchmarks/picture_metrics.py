@@ -18,9 +18,14 @@ def mean_absolute_error(picture: Image, truth: Image, mask: Mask | None = None) 
 
 def peak_signal_to_noise(picture: Image, truth: Image) -> float:
     """PSNR in dB over all pixels and channels; infinite for equal pictures."""
-    difference = picture.astype(np.float64) - truth.astype(np.float64)
-    error = float(np.mean(difference * difference))
+    error = squared_error(picture, truth) / picture.size
     return float(10 * np.log10(255**2 / error)) if error > 0 else float("inf")
+
+
+def squared_error(picture: Image, truth: Image, mask: Mask | None = None) -> float:
+    """Sum over all pixels and channels, or those of the mask, in squared levels of 255."""
+    error = picture.astype(np.float64) - truth.astype(np.float64)
+    return float(np.sum((error if mask is None else error[mask]) ** 2))
 
 
 def sharpness(picture: Image, mask: Mask) -> float:

@@ -7,7 +7,10 @@ from benchmarks.figures import Figure, shown
 from benchmarks.result_table import ResultTable
 
 PORTABLE = frozenset(
-    ("l1", "psnr_db", "ssim", "ms_ssim", "csim", "akd_px", "aed", "apd_deg", "sharpness", "flicker")
+    (
+        *("l1", "psnr_db", "ssim", "ms_ssim", "csim", "akd_px", "aed", "apd_deg"),
+        *("sharpness", "flicker", "beside_share"),
+    )
 )
 
 _REFERENCES = {"first": "first frame as reference", "policy": "the sender's own references"}

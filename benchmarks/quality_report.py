@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -151,5 +151,6 @@ def _row(row: dict[str, Any]) -> SelfRow:
     scores: dict[str, Any] = {
         field.name: float("nan") if (value := row["scores"][field.name]) is None else value
         for field in fields(SelfScores)
+        if field.default is MISSING or field.name in row["scores"]
     }
     return SelfRow(row["clip"], row["references"], row["generator"], SelfScores(**scores))

@@ -11,7 +11,7 @@ from benchmarks.frame_scores import CollectedScores, SeenFace, score_frame
 from benchmarks.head_region import HeadRegion
 from benchmarks.measured_frame import MeasuredFrame
 from benchmarks.offline_call import OfflineCall, RebuiltFrame
-from benchmarks.picture_metrics import Mask, mean_absolute_error
+from benchmarks.picture_metrics import Mask, mean_absolute_error, squared_error
 from benchmarks.quality_bench import QualityBench, TrueFrame, TrueFrames, at_measured_size
 from sender.crop_image import crop_image
 from shared.parameters import CROP_SIZE, Crop, FloatArray, Image, Reference
@@ -110,6 +110,9 @@ class SelfReenactment:
             if len(collected.frames) % _CSIM_EVERY == 0:
                 csim = self._similarity(image, seen, truth)
             collected.frames.append(score_frame(image, truth, seen=seen, true=true, csim=csim))
+            collected.squared_error.append(
+                (squared_error(image, truth.image, ~head), squared_error(image, truth.image))
+            )
         self._measure_flicker()
         return MeasuredFrame(
             index=driving.frame.index,

@@ -161,8 +161,11 @@ def _make_calls(
                 progress.update(task, completed=run.samples[-1].seconds)
                 result.save_if_due()
 
+            # Of its own: a trace of the call before would be read as this one's.
+            traces = folder / f"call-{number + 1}"
+            traces.mkdir()
             try:
-                asyncio.run(Soak(settings, folder, run, on_sample).make())
+                asyncio.run(Soak(settings, traces, run, on_sample).make())
             except (KilocallError, KeyboardInterrupt) as failure:
                 return failure
     return None

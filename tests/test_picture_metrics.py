@@ -6,6 +6,7 @@ from benchmarks.picture_metrics import (
     mean_absolute_error,
     peak_signal_to_noise,
     sharpness,
+    squared_error,
 )
 from tests.faces import textured_image
 
@@ -34,6 +35,8 @@ def test_a_mask_limits_the_error() -> None:
     left[:, 32:] = False
     assert mean_absolute_error(other, IMAGE, left) == 0
     assert np.isnan(mean_absolute_error(other, IMAGE, ~EVERYWHERE))
+    assert squared_error(other, IMAGE, left) == 0
+    assert squared_error(other, IMAGE, ~left) == squared_error(other, IMAGE) > 0
 
 
 def test_sharpness_is_the_gradient_of_a_ramp() -> None:

@@ -63,6 +63,7 @@ def test_still_warp_and_a_bundle_side_by_side(
         assert warp["ms_ssim"] > still["ms_ssim"]
         assert warp["sharpness"] == pytest.approx(1, abs=0.25)
         assert still["flicker"] < 0.1 < warp["flicker"]
+        assert 0 < warp["beside_share"] < 1
         assert warp["csim"] is None
         tiny = scores(report, "clips", generator="tiny", **labels)
         assert tiny["sharpness"] < 0.8 * still["sharpness"]  # its pictures are 64 x 64
