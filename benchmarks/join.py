@@ -10,6 +10,7 @@ from benchmarks.figures import Figure
 from benchmarks.json_file import check_writable, write_json
 from benchmarks.result_file import ResultFile
 from benchmarks.single_run import QUOTED
+from benchmarks.soak_file import joined_soaks
 from shared.errors import ConfigError
 
 
@@ -24,12 +25,18 @@ def command(
     if len(kinds) > 1:
         raise ConfigError(f"results of {', '.join(sorted(kinds))}: of one of them is allowed")
     name = files[-1].benchmark
-    if name not in QUOTED:
-        raise ConfigError(f"results of {name}: joined are those of {', '.join(QUOTED)}")
-    figures = joined([file.figures for file in files])
-    content: dict[str, Any] = json.loads(results[-1].read_text(encoding="utf-8"))
-    content["figures"] = {name: figure.as_json() for name, figure in figures.items()}
-    content["tables"] = [table.as_json() for table in QUOTED[name].tables(figures)]
+    if name not in (*QUOTED, "soak"):
+        raise ConfigError(f"results of {name}: joined are those of {', '.join(QUOTED)}, soak")
+    contents: list[dict[str, Any]] = [
+        json.loads(path.read_text(encoding="utf-8")) for path in results
+    ]
+    content = contents[-1]
+    if name == "soak":  # a table of runs, which figures alone do not make
+        content |= joined_soaks(contents)
+    else:
+        figures = joined([file.figures for file in files])
+        content["figures"] = {name: figure.as_json() for name, figure in figures.items()}
+        content["tables"] = [table.as_json() for table in QUOTED[name].tables(figures)]
     content["seconds"] = sum(file.seconds for file in files)
     content["machines"] = [machine for file in files for machine in file.machines]
     write_json(json_path, content)

@@ -79,16 +79,16 @@ def _draw(
 
 
 def _mark_slopes(axes: Axes, runs: Sequence[SoakRun]) -> None:
-    """The lines of the second halves, with their slopes."""
-    for run in runs:
+    """The lines of the second halves, with their slopes: a receiver's above, a sender's below."""
+    for number, run in enumerate(runs):
         scores = score_soak(run.samples)
         if scores is None:
             continue
         late = run.samples[len(run.samples) // 2 :]
         minutes = np.array([sample.seconds / 60 for sample in late])
-        for found, memory in (
-            (scores.receiver, [sample.receiver.resident_mb for sample in late]),
-            (scores.sender, [sample.sender.resident_mb for sample in late]),
+        for found, memory, offset in (
+            (scores.receiver, [sample.receiver.resident_mb for sample in late], 4 + 10 * number),
+            (scores.sender, [sample.sender.resident_mb for sample in late], -12 - 10 * number),
         ):
             slope = found.slope_mb_per_hour
             if slope is None:
@@ -97,7 +97,7 @@ def _mark_slopes(axes: Axes, runs: Sequence[SoakRun]) -> None:
             line = middle + slope.value * (minutes - minutes.mean()) / 60
             axes.plot(minutes, line, color="black", lw=0.8)
             axes.annotate(
-                f"{slope.value:+.1f} +- {slope.half_width:.1f} MB/h",
+                f"run {number + 1}: {slope.value:+.1f} +- {slope.half_width:.1f} MB/h",
                 (minutes[-1], line[-1]),
-                xytext=(0, -12), textcoords="offset points", ha="right", fontsize=8,
+                xytext=(0, offset), textcoords="offset points", ha="right", fontsize=8,
             )  # fmt: skip

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from statistics import fmean
+from statistics import fmean, median_low
 
 from benchmarks.line_fit import LEAST_POINTS, Slope, fit_slope
 from benchmarks.soak_sample import ProcessSample, SoakSample
@@ -48,13 +48,13 @@ class ProcessScores:
     """By the slope of resident memory, and of its own where there is one."""
 
     threads_middle: int | None
-    """The fewest in the second third: what is open for a moment is no growth."""
+    """The median of the second third: what is there, or away, for a moment is no growth."""
 
     threads_last: int | None
     files_middle: int | None
     files_last: int | None
     counts: Verdict
-    """Threads and open files: neither has more at its fewest in the last third."""
+    """Threads and open files: neither has more in the last third."""
 
     cores_first: float
     """Mean of the first third."""
@@ -114,8 +114,8 @@ def _score_process(samples: Sequence[SoakSample], of: ProcessOf) -> ProcessScore
     slope = fit_slope(hours, [of(sample).resident_mb for sample in late])
     own = [value for sample in late if (value := of(sample).own_mb) is not None]
     own_slope = fit_slope(hours, own) if len(own) == len(late) else None
-    threads = _fewest(p.threads for p in middle), _fewest(p.threads for p in last)
-    files = _fewest(p.open_files for p in middle), _fewest(p.open_files for p in last)
+    threads = _usual(p.threads for p in middle), _usual(p.threads for p in last)
+    files = _usual(p.open_files for p in middle), _usual(p.open_files for p in last)
     return ProcessScores(
         memory_first_mb=fmean(p.resident_mb for p in first),
         memory_last_mb=fmean(p.resident_mb for p in last),
@@ -164,8 +164,9 @@ def why_no_slope(samples: int) -> str:
     return f"{half} samples in the second half, at least {LEAST_POINTS} are needed"
 
 
-def _fewest(counts: Iterable[int | None]) -> int | None:
-    return min((count for count in counts if count is not None), default=None)
+def _usual(counts: Iterable[int | None]) -> int | None:
+    known = [count for count in counts if count is not None]
+    return median_low(known) if known else None
 
 
 def _mean_known(values: Sequence[float]) -> float:

@@ -1,9 +1,11 @@
 """A soak: what lies between two readings, what is judged, and what is told of it."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from benchmarks import join, soak
 from benchmarks.figures import Figure
 from benchmarks.line_fit import Slope
 from benchmarks.process_usage import ProcessUsage
@@ -13,6 +15,7 @@ from benchmarks.soak_report import figures_of, tables_of
 from benchmarks.soak_run import SoakRun, SoakSettings
 from benchmarks.soak_sample import ProcessSample, SoakReading, sample_between
 from benchmarks.soak_scores import Verdict, judge_counts, judge_slopes, score_soak, thirds
+from shared.errors import ConfigError
 from shared.metrics import Metrics, Stage
 from shared.trace import TraceRecord
 from shared.webrtc.wire_counter import WireCount, WireSnapshot
@@ -74,6 +77,16 @@ def test_a_flat_soak_and_one_that_grows_are_told_apart() -> None:
     assert grows.receiver.slope_mb_per_hour is not None
     assert grows.receiver.slope_mb_per_hour.value == pytest.approx(30, abs=2)
     assert grows.sender.memory is Verdict.FLAT
+
+
+def test_a_thread_that_was_away_for_a_moment_is_no_growth() -> None:
+    samples = soak_samples(minutes=30)
+    samples[180] = replace(samples[180], receiver=replace(samples[180].receiver, threads=9))
+    samples[300] = replace(samples[300], receiver=replace(samples[300].receiver, threads=12))
+    scores = score_soak(samples)
+    assert scores is not None
+    assert scores.receiver.counts is Verdict.FLAT
+    assert (scores.receiver.threads_middle, scores.receiver.threads_last) == (10, 10)
 
 
 def test_a_short_soak_is_not_judged() -> None:
@@ -147,3 +160,46 @@ def test_the_file_of_a_soak_is_whole_whenever_it_is_written(tmp_path: Path) -> N
     assert found.figures["soak/minutes"] == Figure((1.0,))
     assert list(tmp_path.iterdir()) == [path]
     SoakResult(settings, "a film", None, quick=False).save()
+
+
+def _saved(path: Path, *runs: SoakRun, bundle: str = "lite") -> Path:
+    settings = SoakSettings(path.parent / "film.mp4", bundle, 1800.0, 5.0)
+    result = SoakResult(settings, "a film", path, quick=False)
+    result.runs.extend(runs)
+    result.save()
+    return path
+
+
+def test_soaks_of_two_files_are_runs_of_one(tmp_path: Path) -> None:
+    pictureless = [replace(one, render_ms=float("nan")) for one in soak_samples(minutes=1)[:2]]
+    first = SoakRun([*pictureless, *soak_samples(minutes=30)[2:]])
+    second = SoakRun(soak_samples(minutes=30, receiver_mb_per_hour=30), "interrupted")
+    paths = [_saved(tmp_path / "a.json", first), _saved(tmp_path / "b.json", second)]
+    join.command(paths, tmp_path / "both.json")
+    both = ResultFile.load(tmp_path / "both.json")
+    assert both.figures == figures_of([first, second])
+    assert both.tables == tuple(tables_of([first, second], played="a film", bundle="lite"))
+    assert len(both.machines) == 2
+    join.command([tmp_path / "both.json", paths[0]], tmp_path / "three.json")
+    assert len(ResultFile.load(tmp_path / "three.json").figures["soak/minutes"].values) == 3
+    paths.append(_saved(tmp_path / "c.json", first, bundle="warp"))
+    with pytest.raises(ConfigError, match="soaks of bundle lite, warp: one of it is allowed"):
+        join.command(paths, tmp_path / "all.json")
+
+
+def test_each_call_of_a_soak_has_traces_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folders: list[Path] = []
+
+    class Recorded:
+        def __init__(self, settings: object, folder: Path, *rest: object) -> None:
+            assert list(folder.iterdir()) == []
+            folders.append(folder)
+
+        async def make(self) -> None:
+            (folders[-1] / "sender.jsonl").touch()
+
+    monkeypatch.setattr(soak, "Soak", Recorded)
+    soak.command(repeat=2, bundle="warp", video=None, json_path=None, plot=None, quick=True)
+    assert len(set(folders)) == 2
