@@ -41,10 +41,10 @@ def _runs(content: Mapping[str, Any]) -> list[SoakRun]:
 
 def _sample(found: Mapping[str, Any]) -> SoakSample:
     """NaN stands in a file as null."""
-    numbers = {
+    numbers: dict[str, Any] = {
         field.name: float("nan") if found[field.name] is None else found[field.name]
         for field in fields(SoakSample)
         if field.name not in _PROCESSES
     }
-    processes = {name: ProcessSample(**found[name]) for name in _PROCESSES}
+    processes: dict[str, Any] = {name: ProcessSample(**found[name]) for name in _PROCESSES}
     return SoakSample(**numbers, **processes)
