@@ -70,6 +70,15 @@ class TokenAuthority:
         if not 0 < minutes <= 60 * 24 * 366:
             raise ConfigError(f"a token of {minutes:g} minutes, more than 0 up to a year allowed")
         issued = time.time() if now is None else now
+        return self._signed(
+            grant,
+            issued=issued,
+            origin=issued if origin is None else origin,
+            expires=issued + minutes * 60,
+        )
+
+    def _signed(self, grant: Grant, *, issued: float, origin: float, expires: float) -> str:
+        """Times in Unix seconds, which the token holds whole."""
         return jwt.encode(
             {
                 "room": grant.room,
@@ -77,8 +86,8 @@ class TokenAuthority:
                 "publish": grant.publish,
                 "play": grant.play,
                 "iat": int(issued),
-                "origin": int(issued) if origin is None else origin,
-                "exp": int(issued + minutes * 60),
+                "origin": int(origin),
+                "exp": int(expires),
             },
             self._secret,
             ALGORITHM,
@@ -91,15 +100,15 @@ class TokenAuthority:
         Raises SignalingError(401) for a token that is none, or a line of `life_minutes` or more.
         """
         found = self.read(token)
-        left = found.origin / 60 + life_minutes - now / 60
-        if left <= 0:
+        end = found.origin + life_minutes * 60
+        if end <= now:
             raise SignalingError(
                 401, f"token expired for good: a link lives {life_minutes / 60:g} h at most"
             )
-        granted = min(minutes, left)
-        if now + granted * 60 <= found.expires:
+        expires = min(now + minutes * 60, end)
+        if expires <= found.expires:
             return token
-        return self.issue(found.grant, minutes=granted, now=now, origin=found.origin)
+        return self._signed(found.grant, issued=now, origin=found.origin, expires=expires)
 
     def verify(self, token: str) -> Grant:
         """The grant of a token. Raises SignalingError(401) saying what is wrong with it."""
