@@ -27,12 +27,9 @@ def command(
     name = files[-1].benchmark
     if name not in (*QUOTED, "soak"):
         raise ConfigError(f"results of {name}: joined are those of {', '.join(QUOTED)}, soak")
-    contents: list[dict[str, Any]] = [
-        json.loads(path.read_text(encoding="utf-8")) for path in results
-    ]
-    content = contents[-1]
+    content: dict[str, Any] = json.loads(results[-1].read_text(encoding="utf-8"))
     if name == "soak":  # a table of runs, which figures alone do not make
-        content |= joined_soaks(contents)
+        content |= joined_soaks(results)
     else:
         figures = joined([file.figures for file in files])
         content["figures"] = {name: figure.as_json() for name, figure in figures.items()}

@@ -27,6 +27,11 @@ def write_json(path: Path, content: object) -> None:
     path.write_text(text + "\n", encoding="utf-8")
 
 
+def read_number(found: float | None) -> float:
+    """A number that `write_json` wrote; NaN where it was not finite."""
+    return math.nan if found is None else found
+
+
 def _finite(content: object) -> object:
     match content:
         case float():

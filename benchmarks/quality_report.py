@@ -17,6 +17,7 @@ from benchmarks.clip_scores import (
     mean_scores,
 )
 from benchmarks.frame_selection import ShownFrame
+from benchmarks.json_file import read_number
 from benchmarks.machine import MachineFacts
 from shared.errors import ArtifactError
 
@@ -149,7 +150,7 @@ def read_result(path: Path) -> EarlierResult:
 
 def _row(row: dict[str, Any]) -> SelfRow:
     scores: dict[str, Any] = {
-        field.name: float("nan") if (value := row["scores"][field.name]) is None else value
+        field.name: read_number(row["scores"][field.name])
         for field in fields(SelfScores)
         if field.default is MISSING or field.name in row["scores"]
     }

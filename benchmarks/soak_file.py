@@ -1,30 +1,42 @@
 """Result files of soaks, read again: several as one."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
+from pathlib import Path
 from typing import Any
 
+from benchmarks.json_file import read_number
 from benchmarks.soak_report import figures_of, tables_of
 from benchmarks.soak_run import SoakRun
 from benchmarks.soak_sample import ProcessSample, SoakSample
-from shared.errors import ConfigError
+from shared.errors import ArtifactError, ConfigError
 
 _SETTINGS = ("played", "bundle", "seconds_asked", "period_seconds")
 _PROCESSES = ("receiver", "sender")
 
 
-def joined_soaks(contents: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def joined_soaks(paths: Sequence[Path]) -> dict[str, Any]:
     """What changes in the last file where it holds the runs of all, oldest first.
 
-    Raises ConfigError for soaks of different settings.
+    Raises ArtifactError for a file that is no soak's, ConfigError for soaks of different settings.
     """
+    settings: list[dict[str, Any]] = []
+    runs: list[SoakRun] = []
+    for path in paths:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        try:
+            settings.append({name: content[name] for name in _SETTINGS})
+            runs += _runs(content)
+        except (KeyError, TypeError, AttributeError) as err:
+            raise ArtifactError(
+                f"{path}: no result of a soak ({type(err).__name__} {err})"
+            ) from err
     for name in _SETTINGS:
-        found = list(dict.fromkeys(content[name] for content in contents))
+        found = list(dict.fromkeys(each[name] for each in settings))
         if len(found) > 1:
             raise ConfigError(f"soaks of {name} {', '.join(map(str, found))}: one of it is allowed")
-    runs = [run for content in contents for run in _runs(content)]
-    last = contents[-1]
-    tables = tables_of(runs, played=last["played"], bundle=last["bundle"])
+    tables = tables_of(runs, played=settings[-1]["played"], bundle=settings[-1]["bundle"])
     return {
         "figures": {name: figure.as_json() for name, figure in figures_of(runs).items()},
         "tables": [table.as_json() for table in tables],
@@ -40,9 +52,8 @@ def _runs(content: Mapping[str, Any]) -> list[SoakRun]:
 
 
 def _sample(found: Mapping[str, Any]) -> SoakSample:
-    """NaN stands in a file as null."""
     numbers: dict[str, Any] = {
-        field.name: float("nan") if found[field.name] is None else found[field.name]
+        field.name: read_number(found[field.name])
         for field in fields(SoakSample)
         if field.name not in _PROCESSES
     }

@@ -1,5 +1,6 @@
 """A soak: what lies between two readings, what is judged, and what is told of it."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from benchmarks.soak_report import figures_of, tables_of
 from benchmarks.soak_run import SoakRun, SoakSettings
 from benchmarks.soak_sample import ProcessSample, SoakReading, sample_between
 from benchmarks.soak_scores import Verdict, judge_counts, judge_slopes, score_soak, thirds
-from shared.errors import ConfigError
+from shared.errors import ArtifactError, ConfigError
 from shared.metrics import Metrics, Stage
 from shared.trace import TraceRecord
 from shared.webrtc.wire_counter import WireCount, WireSnapshot
@@ -185,6 +186,11 @@ def test_soaks_of_two_files_are_runs_of_one(tmp_path: Path) -> None:
     paths.append(_saved(tmp_path / "c.json", first, bundle="warp"))
     with pytest.raises(ConfigError, match="soaks of bundle lite, warp: one of it is allowed"):
         join.command(paths, tmp_path / "all.json")
+    content = json.loads(paths[1].read_text())
+    del content["runs"]
+    paths[1].write_text(json.dumps(content))
+    with pytest.raises(ArtifactError, match=r"b\.json: no result of a soak \(KeyError 'runs'\)"):
+        join.command(paths[:2], tmp_path / "all.json")
 
 
 def test_each_call_of_a_soak_has_traces_of_its_own(
